@@ -1,0 +1,204 @@
+"""The scalar functions that SymPy lacks, or has with a derivative that NumPy cannot use.
+
+Gives `sympy.Function` subclasses with an exact meaning, a derivative (`fdiff`) that is defined at the corners, and a
+sign where one is certain. They stay unevaluated: what they mean in numbers is told by the tables of `emit` and
+`reference`. Truth values are functions too (`less`, `both`, ...), so that nothing of SymPy's logic can fold them away.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+from sympy import Expr, Function, Integer
+
+
+class sigmoid(Function):
+    """1/(1 + exp(-x))."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return self * sigmoid(-self.args[0])
+
+    def _eval_is_positive(self) -> bool:
+        return True
+
+
+class softplus(Function):
+    """log(1 + exp(x))."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return sigmoid(self.args[0])
+
+    def _eval_is_positive(self) -> bool:
+        return True
+
+
+class relu(Function):
+    """max(x, 0); its derivative at 0 is 0."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return step(self.args[0])
+
+    def _eval_is_nonnegative(self) -> bool:
+        return True
+
+
+class step(Function):
+    """1 where x > 0, else 0; its derivative is 0."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return Integer(0)
+
+    def _eval_is_nonnegative(self) -> bool:
+        return True
+
+
+class log1p(Function):
+    """log(1 + x)."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return 1 / (1 + self.args[0])
+
+
+class expm1(Function):
+    """exp(x) - 1."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return sympy.exp(self.args[0])
+
+
+class xlogy(Function):
+    """x*log(y), and 0 where x is 0."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        x, y = self.args
+        return sympy.log(y) if argindex == 1 else x / y
+
+
+class power(Function):
+    """x^y where y is not a number known to the compiler; 0^0 is 1."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        x, y = self.args
+        if argindex == 1:
+            return where(equal(y, 0), Integer(0), y * power(x, y - 1))
+        return where(equal(x, 0), Integer(0), self * sympy.log(x))
+
+    def _eval_is_positive(self) -> bool | None:
+        return True if self.args[0].is_positive else None
+
+
+class maximum(Function):
+    """The larger of two; at a tie each has half of the derivative."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        mine, other = self.args if argindex == 1 else self.args[::-1]
+        return _share(less(other, mine), mine, other)
+
+    def _eval_is_positive(self) -> bool | None:
+        return True if any(a.is_positive for a in self.args) else None
+
+
+class minimum(Function):
+    """The smaller of two; at a tie each has half of the derivative."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        mine, other = self.args if argindex == 1 else self.args[::-1]
+        return _share(less(mine, other), mine, other)
+
+    def _eval_is_positive(self) -> bool | None:
+        return True if all(a.is_positive for a in self.args) else None
+
+
+def _share(wins: Expr, mine: Expr, other: Expr) -> Expr:
+    return where(equal(mine, other), sympy.Rational(1, 2), where(wins, Integer(1), Integer(0)))
+
+
+class where(Function):
+    """`where(condition, yes, no)`; what is not chosen contributes nothing, whatever it evaluates to."""
+
+    nargs = 3
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        condition = self.args[0]
+        return {
+            1: Integer(0),
+            2: where(condition, Integer(1), Integer(0)),
+            3: where(condition, Integer(0), Integer(1)),
+        }[argindex]
+
+    def _eval_is_positive(self) -> bool | None:
+        return True if all(a.is_positive for a in self.args[1:]) else None
+
+
+class _Truth(Function):
+    """A truth value, 0 or 1 where a number is asked for; it has no derivative."""
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return Integer(0)
+
+
+class less(_Truth):
+    """x < y."""
+
+    nargs = 2
+
+
+class less_equal(_Truth):
+    """x <= y."""
+
+    nargs = 2
+
+
+class equal(_Truth):
+    """x == y."""
+
+    nargs = 2
+
+
+class unequal(_Truth):
+    """x != y."""
+
+    nargs = 2
+
+
+class both(_Truth):
+    """x and y."""
+
+    nargs = 2
+
+
+class either(_Truth):
+    """x or y."""
+
+    nargs = 2
+
+
+class negation(_Truth):
+    """not x."""
+
+    nargs = 1
+
+
+TRUTHS: tuple[Any, ...] = (less, less_equal, equal, unequal, both, either, negation)
+"""The functions whose value is a truth value."""

@@ -1,0 +1,620 @@
+"""The expression graph: what every stage between elaboration and emission speaks.
+
+Immutable, hash-consed nodes: equal expressions are one node, so sharing is found at construction. A node knows its kind,
+its operands, its axes, its dtype, the span it came from, and whether it depends on parameters or is surely positive.
+Operands always have smaller ids than the node, so the order of ids is a topological order and no pass recurses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+import sympy
+from sympy import Expr, Integer, Symbol
+
+from . import functions
+from .source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A named axis of one value. `length` is a SymPy integer, or an expression in the lengths that the data give."""
+
+    name: str
+    length: Expr
+
+
+def data_length(axis: str) -> Symbol:
+    """The symbol that stands for the length of an axis that the data give."""
+    return Symbol(axis, integer=True, positive=True)
+
+
+# ------------------------------------------------------------------------------------------------------------ the kinds
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Node:
+    """What all kinds share. `axes` stand in the graph's order of axes; `dtype` is "float", "int" or "bool"."""
+
+    id: int
+    axes: tuple[Axis, ...]
+    dtype: str
+    operands: tuple[Node, ...] = ()
+    span: Span | None = None
+    trained: bool = False  # depends on a parameter
+    positive: bool = False  # surely > 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the axes."""
+        return tuple(axis.name for axis in self.axes)
+
+    def axis(self, name: str) -> Axis:
+        """The axis of that name; KeyError if the node lacks it."""
+        for axis in self.axes:
+            if axis.name == name:
+                return axis
+        raise KeyError(name)
+
+    def attributes(self) -> tuple[Any, ...]:
+        """What distinguishes the node from others of its kind with the same operands."""
+        return ()
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Leaf(Node):
+    """A value from outside: role "parameter" (the unconstrained one), "input" or "cotangent"."""
+
+    role: str
+    name: str
+
+    def attributes(self) -> tuple[Any, ...]:
+        return (self.role, self.name)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Constant(Node):
+    """A number. `value` is a SymPy Rational (exact) or Float (a double)."""
+
+    value: Expr
+
+    def attributes(self) -> tuple[Any, ...]:
+        return (self.value,)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Index(Node):
+    """0, 1, ... along its one axis."""
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Size(Node):
+    """A length that is known when data is bound, as a number."""
+
+    length: Expr
+
+    def attributes(self) -> tuple[Any, ...]:
+        return (self.length,)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Map(Node):
+    """One scalar expression in `placeholder(0)`, `placeholder(1)`, ..., applied at every point of its operands."""
+
+    expression: Expr
+
+    def attributes(self) -> tuple[Any, ...]:
+        return (self.expression,)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Contract(Node):
+    """The sum over the axes `summed` of the product of the operands; an operand may stand twice."""
+
+    summed: tuple[Axis, ...]
+
+    def attributes(self) -> tuple[Any, ...]:
+        return (self.summed,)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Reduce(Node):
+    """max, min, prod, argmax, argmin, logsumexp, any or all, over `reduced`."""
+
+    operator: str
+    reduced: tuple[Axis, ...]
+
+    def attributes(self) -> tuple[Any, ...]:
+        return (self.operator, self.reduced)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Slice(Node):
+    """`along[start::step]` to `length` positions; where `drop`, one position is taken and the axis goes."""
+
+    along: Axis  # as the operand has it
+    start: Expr
+    step: int
+    length: Expr
+    drop: bool
+
+    def attributes(self) -> tuple[Any, ...]:
+        return (self.along, self.start, self.step, self.length, self.drop)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class PlaceSlice(Node):
+    """The adjoint of Slice: the operand at those positions of `along`, 0 elsewhere."""
+
+    along: Axis
+    start: Expr
+    step: int
+    length: Expr
+    drop: bool
+
+    def attributes(self) -> tuple[Any, ...]:
+        return (self.along, self.start, self.step, self.length, self.drop)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Gather(Node):
+    """`operands[0]` along `along` at the integer `operands[1]`, aligned by name over all axes they share."""
+
+    along: Axis
+
+    def attributes(self) -> tuple[Any, ...]:
+        return (self.along,)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Scatter(Node):
+    """The adjoint of Gather: `operands[0]` added at the integer `operands[1]` along `along`, summed over `summed`."""
+
+    along: Axis
+    summed: tuple[Axis, ...]
+
+    def attributes(self) -> tuple[Any, ...]:
+        return (self.along, self.summed)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Relabel(Node):
+    """The operand with axes renamed; `renamed` holds (before, after)."""
+
+    renamed: tuple[tuple[str, str], ...]
+
+    def attributes(self) -> tuple[Any, ...]:
+        return (self.renamed,)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Spread(Node):
+    """The operand, standing the same at every position of axes that it lacks."""
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Stop(Node):
+    """The operand, without a derivative."""
+
+
+# ------------------------------------------------------------------------------------------------------------- the graph
+
+
+@lru_cache(maxsize=None)
+def placeholder(position: int, positive: bool = False) -> Symbol:
+    """The symbol by which a Map's expression knows its operand at `position`; the stored ones carry no sign."""
+    if positive:
+        return Symbol(f"_{position}p", real=True, positive=True)
+    return Symbol(f"_{position}", real=True)
+
+
+@lru_cache(maxsize=200_000)
+def _substituted(expression: Expr, replaced: tuple[tuple[Symbol, Expr], ...]) -> Expr:
+    return expression.xreplace(dict(replaced))
+
+
+@lru_cache(maxsize=200_000)
+def _surely_positive(expression: Expr, signs: tuple[bool, ...]) -> bool:
+    if not any(signs) and not isinstance(expression, (sympy.exp, functions.sigmoid, functions.softplus)):
+        return False
+    signed = {placeholder(i): placeholder(i, True) for i, sign in enumerate(signs) if sign}
+    return bool(expression.xreplace(signed).is_positive)
+
+
+class Graph:
+    """Makes nodes, and makes each only once. The order in which axes were first named is their order everywhere."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.ranks: dict[str, int] = {}
+        self._known: dict[tuple[Any, ...], Node] = {}
+        self._span: Span | None = None
+
+    # --- axes
+
+    def rank(self, name: str) -> int:
+        """The place of an axis in the order of axes; a name seen first comes last."""
+        return self.ranks.setdefault(name, len(self.ranks))
+
+    def ordered(self, axes: Iterable[Axis]) -> tuple[Axis, ...]:
+        """The axes, each name once, in the graph's order. ValueError where one name has two lengths."""
+        found: dict[str, Axis] = {}
+        for axis in axes:
+            if found.setdefault(axis.name, axis).length != axis.length:
+                raise ValueError(f"axis {axis.name} has lengths {found[axis.name].length} and {axis.length}")
+        return tuple(sorted(found.values(), key=lambda axis: self.rank(axis.name)))
+
+    # --- making nodes
+
+    def at(self, span: Span | None) -> Span | None:
+        """Nodes made from now on carry this span; gives the one before, to be set back."""
+        before, self._span = self._span, span
+        return before
+
+    def _make(self, kind: Callable[..., Any], axes: tuple[Axis, ...], dtype: str, operands: tuple[Node, ...], **more: Any) -> Any:
+        key = (kind, axes, tuple(operand.id for operand in operands), dtype, tuple(more.items()))
+        node = self._known.get(key)
+        if node is None:
+            trained = more.get("role") in ("parameter", "cotangent") or any(operand.trained for operand in operands)
+            if kind is Stop:
+                trained = operands[0].trained
+            positive = _positive(kind, operands, more)
+            node = kind(
+                id=len(self.nodes),
+                axes=axes,
+                dtype=dtype,
+                operands=operands,
+                span=self._span,
+                trained=trained,
+                positive=positive,
+                **more,
+            )
+            self.nodes.append(node)
+            self._known[key] = node
+        return node
+
+    def leaf(self, role: str, name: str, axes: Iterable[Axis], dtype: str = "float") -> Leaf:
+        """A parameter, an input, or the cotangent of an output."""
+        return self._make(Leaf, self.ordered(axes), dtype, (), role=role, name=name)
+
+    def constant(self, value: Expr | int | float) -> Constant:
+        """A number: exact where it is a SymPy Rational or an int, else the nearest double."""
+        number = sympy.sympify(value)
+        dtype = "int" if isinstance(number, Integer) else "float"
+        return self._make(Constant, (), dtype, (), value=number)
+
+    def index(self, axis: Axis) -> Index:
+        """0, 1, ... along the axis."""
+        return self._make(Index, self.ordered([axis]), "int", ())
+
+    def size(self, length: Expr) -> Node:
+        """A length as a number."""
+        if isinstance(length, Integer):
+            return self.constant(length)
+        return self._make(Size, (), "int", (), length=length)
+
+    def map(self, expression: Expr, operands: Sequence[Node]) -> Node:
+        """`expression` in `placeholder(i)`, one for each operand, in canonical form: each operand once, in the order
+        of ids, numbers folded in, unused ones left out."""
+        replaced: dict[Symbol, Expr] = {}
+        used = expression.free_symbols
+        kept = sorted(
+            {o.id: o for i, o in enumerate(operands) if placeholder(i) in used and not isinstance(o, Constant)}.values(),
+            key=lambda node: node.id,
+        )
+        position = {node.id: i for i, node in enumerate(kept)}
+        for i, operand in enumerate(operands):
+            if placeholder(i) in used:
+                value = operand.value if isinstance(operand, Constant) else placeholder(position[operand.id])
+                if value != placeholder(i):
+                    replaced[placeholder(i)] = value
+        if replaced:
+            expression = _substituted(expression, tuple(sorted(replaced.items(), key=lambda pair: pair[0].name)))
+            remaining = expression.free_symbols
+            if len(remaining) < len(kept):
+                return self.map(expression, kept)
+        if isinstance(expression, Symbol):
+            return kept[0]
+        if expression.is_Number:
+            return self.constant(expression)
+        axes = self.ordered(axis for operand in kept for axis in operand.axes)
+        return self._make(Map, axes, _dtype(expression, kept), tuple(kept), expression=expression)
+
+    def contract(self, operands: Sequence[Node], summed: Iterable[Axis]) -> Node:
+        """The sum over `summed` of the product; an axis that no operand has counts as its length."""
+        present = {name for operand in operands for name in operand.names}
+        inner, factors = [], []
+        for axis in self.ordered(summed):
+            if axis.name in present:
+                inner.append(axis)
+            else:
+                factors.append(self.size(axis.length))
+        if factors:
+            return self.product([*factors, self.contract(operands, inner)])
+        if not inner:
+            return self.product(operands)
+        gone = {axis.name for axis in inner}
+        axes = self.ordered(a for operand in operands for a in operand.axes)
+        ordered = tuple(sorted(operands, key=lambda node: node.id))
+        free = tuple(axis for axis in axes if axis.name not in gone)
+        return self._make(Contract, free, "float", ordered, summed=tuple(inner))
+
+    def product(self, operands: Sequence[Node]) -> Node:
+        """The pointwise product of the operands."""
+        if not operands:
+            return self.constant(1)
+        result = operands[0]
+        for operand in operands[1:]:
+            result = self.map(placeholder(0) * placeholder(1), [result, operand])
+        return result
+
+    def sum(self, operands: Sequence[Node]) -> Node:
+        """The pointwise sum of the operands."""
+        if not operands:
+            return self.constant(0)
+        result = operands[0]
+        for operand in operands[1:]:
+            result = self.map(placeholder(0) + placeholder(1), [result, operand])
+        return result
+
+    def reduce(self, operator: str, operand: Node, reduced: Iterable[Axis]) -> Node:
+        """A reduction over axes that the operand has."""
+        over = self.ordered(reduced)
+        gone = {axis.name for axis in over}
+        axes = tuple(axis for axis in operand.axes if axis.name not in gone)
+        dtype = {"argmax": "int", "argmin": "int", "any": "bool", "all": "bool"}.get(operator, "float")
+        return self._make(Reduce, axes, dtype, (operand,), operator=operator, reduced=over)
+
+    def slice(self, operand: Node, along: str, start: Expr, step: int, length: Expr, drop: bool) -> Node:
+        """`length` positions of the axis from `start` in steps of `step`, which may be negative."""
+        axis = operand.axis(along)
+        others = [a for a in operand.axes if a.name != along]
+        axes = self.ordered(others if drop else [*others, Axis(along, length)])
+        attributes = {"along": axis, "start": start, "step": step, "length": length, "drop": drop}
+        return self._make(Slice, axes, operand.dtype, (operand,), **attributes)
+
+    def place_slice(self, operand: Node, along: Axis, start: Expr, step: int, length: Expr, drop: bool) -> Node:
+        """The adjoint of `slice`, into the axis `along`."""
+        axes = self.ordered([*(a for a in operand.axes if a.name != along.name), along])
+        attributes = {"along": along, "start": start, "step": step, "length": length, "drop": drop}
+        return self._make(PlaceSlice, axes, "float", (operand,), **attributes)
+
+    def gather(self, operand: Node, index: Node, along: str) -> Node:
+        """The operand at `index` along the axis."""
+        axis = operand.axis(along)
+        axes = self.ordered([*(a for a in operand.axes if a.name != along), *index.axes])
+        return self._make(Gather, axes, operand.dtype, (operand, index), along=axis)
+
+    def scatter(self, operand: Node, index: Node, along: Axis, summed: Iterable[Axis]) -> Node:
+        """The adjoint of `gather`, into the axis `along`, summed over axes that the gathered value lacks."""
+        over = self.ordered(summed)
+        gone = {axis.name for axis in over}
+        axes = self.ordered([*(a for o in (operand, index) for a in o.axes if a.name not in gone), along])
+        return self._make(Scatter, axes, "float", (operand, index), along=along, summed=over)
+
+    def relabel(self, operand: Node, renamed: Mapping[str, str]) -> Node:
+        """The operand with axes renamed; lengths stay."""
+        pairs = tuple(sorted((a, b) for a, b in renamed.items() if a in operand.names and a != b))
+        if not pairs:
+            return operand
+        if isinstance(operand, Relabel):
+            inner = dict(operand.renamed)
+            back = {b: a for a, b in inner.items()}
+            joined = {back.get(name, name): dict(pairs).get(name, name) for name in operand.names}
+            return self.relabel(operand.operands[0], joined)
+        to = dict(pairs)
+        axes = self.ordered(Axis(to.get(axis.name, axis.name), axis.length) for axis in operand.axes)
+        return self._make(Relabel, axes, operand.dtype, (operand,), renamed=pairs)
+
+    def spread(self, operand: Node, axes: Iterable[Axis]) -> Node:
+        """The operand repeated along those of `axes` that it lacks."""
+        over = self.ordered([*operand.axes, *axes])
+        if over == operand.axes:
+            return operand
+        return self._make(Spread, over, operand.dtype, (operand,))
+
+    def stop(self, operand: Node) -> Node:
+        """The operand, without a derivative."""
+        return self._make(Stop, operand.axes, operand.dtype, (operand,)) if operand.trained else operand
+
+    def remake(self, node: Node, operands: Sequence[Node]) -> Node:
+        """The same kind of node over other operands (of the same axes, or fewer)."""
+        if all(a is b for a, b in zip(node.operands, operands, strict=True)):
+            return node
+        before = self.at(node.span)
+        try:
+            return self._remake(node, operands)
+        finally:
+            self.at(before)
+
+    def _remake(self, node: Node, operands: Sequence[Node]) -> Node:
+        match node:
+            case Map():
+                return self.map(node.expression, operands)
+            case Contract():
+                return self.contract(operands, node.summed)
+            case Reduce():
+                whole = operands[0]
+                if node.reduced and any(axis.name not in whole.names for axis in node.reduced):
+                    whole = self.spread(whole, node.reduced)
+                return self.reduce(node.operator, whole, node.reduced)
+            case Slice():
+                if node.along.name not in operands[0].names:
+                    return operands[0]
+                return self.slice(operands[0], node.along.name, node.start, node.step, node.length, node.drop)
+            case PlaceSlice():
+                whole = operands[0]
+                if not node.drop:
+                    whole = self.spread(whole, [Axis(node.along.name, node.length)])
+                return self.place_slice(whole, node.along, node.start, node.step, node.length, node.drop)
+            case Gather():
+                if node.along.name not in operands[0].names:
+                    return operands[0]
+                return self.gather(operands[0], operands[1], node.along.name)
+            case Scatter():
+                return self.scatter(operands[0], operands[1], node.along, node.summed)
+            case Relabel():
+                return self.relabel(operands[0], dict(node.renamed))
+            case Spread():
+                return self.spread(operands[0], node.axes)
+            case Stop():
+                return self.stop(operands[0])
+        raise TypeError(f"a {type(node).__name__} has no operands")
+
+
+def _dtype(expression: Expr, operands: Sequence[Node]) -> str:
+    if isinstance(expression, functions.TRUTHS):
+        return "bool"
+    if isinstance(expression, functions.where) and all(o.dtype == "bool" for o in operands):
+        return "bool" if all(not a.is_Number for a in expression.args[1:]) else "float"
+    whole = expression.is_Add or expression.is_Mul
+    if whole and all(o.dtype == "int" for o in operands) and all(n.is_Integer for n in expression.atoms(sympy.Number)):
+        return "int" if not expression.has(sympy.Pow, sympy.Function) else "float"
+    return "float"
+
+
+def _positive(kind: Callable[..., Any], operands: tuple[Node, ...], more: Mapping[str, Any]) -> bool:
+    if kind is Map:
+        return _surely_positive(more["expression"], tuple(operand.positive for operand in operands))
+    if kind is Constant:
+        return bool(more["value"] > 0)
+    if kind is Size:
+        return True
+    if kind is Contract:
+        return all(operand.positive or operands.count(operand) % 2 == 0 for operand in operands) and all(
+            operand.positive for operand in operands
+        )
+    if kind is Reduce:
+        return more["operator"] in ("max", "min", "prod") and operands[0].positive
+    return kind in (Slice, Gather, Relabel, Spread, Stop) and operands[0].positive
+
+
+# ----------------------------------------------------------------------------------------------------------- the program
+
+
+@dataclass(frozen=True, slots=True)
+class Initial:
+    """How a parameter starts. `kind` is constant, normal, uniform, glorot or he.
+
+    `arguments` are numbers: the constant; mean and deviation; low and high; the gain; nothing.
+    """
+
+    kind: str
+    arguments: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter. `leaf` is the unconstrained vector's part, `value` what the model sees (behind the bound's map).
+
+    `axes` stand as they were written: that is the order in memory. `lower` and `upper` are numbers or None.
+    """
+
+    name: str
+    axes: tuple[Axis, ...]
+    leaf: Leaf
+    value: Node
+    initial: Initial
+    lower: float | None = None
+    upper: float | None = None
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Data. `axes` as written; `indexes` is the axis along which its integers count, for dtype "int"."""
+
+    name: str
+    axes: tuple[Axis, ...]
+    leaf: Leaf
+    dtype: str
+    indexes: Axis | None = None
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A scalar to make small. A maximised one stands negated, with `sense` "maximize"; `over` names its parameters."""
+
+    name: str
+    value: Node
+    over: tuple[str, ...]
+    sense: str = "minimize"
+    span: Span | None = None
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a stage takes and gives: the graph, and the nodes in it that have a meaning for the user.
+
+    `named` maps each named value of the model (dotted inside layers) to its node; `gradients` maps an objective to the
+    gradient for each parameter's leaf; `adjoints` to the adjoint of each named value; `cotangents` and `pullback` hold
+    the seeds of the outputs and the gradients that they give.
+    """
+
+    graph: Graph
+    axes: tuple[Axis, ...]  # every declared axis, in order, with its length
+    rows: str | None  # the row axis
+    parameters: tuple[Parameter, ...]
+    inputs: tuple[Input, ...]
+    objectives: tuple[Objective, ...]
+    outputs: tuple[tuple[str, Node], ...]
+    metrics: tuple[tuple[str, Node], ...]
+    named: tuple[tuple[str, Node], ...]
+    spans: Mapping[str, Span] = field(default_factory=dict)  # of each named value's statement
+    gradients: Mapping[str, Mapping[str, Node]] = field(default_factory=dict)
+    adjoints: Mapping[str, Mapping[str, Node]] = field(default_factory=dict)
+    cotangents: tuple[Leaf, ...] = ()
+    pullback: Mapping[str, Node] = field(default_factory=dict)
+
+    def roots(self) -> list[Node]:
+        """Every node that has a meaning for the user, the named values left out."""
+        found = [objective.value for objective in self.objectives]
+        found += [node for _, node in (*self.outputs, *self.metrics)]
+        found += [node for gradient in self.gradients.values() for node in gradient.values()]
+        found += list(self.pullback.values())
+        return found
+
+    def mapped(self, to: Callable[[Node], Node]) -> Program:
+        """The same program with each node replaced."""
+        return replace(
+            self,
+            parameters=tuple(replace(p, value=to(p.value)) for p in self.parameters),
+            objectives=tuple(replace(o, value=to(o.value)) for o in self.objectives),
+            outputs=tuple((name, to(node)) for name, node in self.outputs),
+            metrics=tuple((name, to(node)) for name, node in self.metrics),
+            named=tuple((name, to(node)) for name, node in self.named),
+            gradients={key: {name: to(node) for name, node in g.items()} for key, g in self.gradients.items()},
+            adjoints={key: {name: to(node) for name, node in g.items()} for key, g in self.adjoints.items()},
+            pullback={name: to(node) for name, node in self.pullback.items()},
+        )
+
+
+def reachable(roots: Iterable[Node]) -> list[Node]:
+    """All nodes that the roots need, operands before users."""
+    seen: dict[int, Node] = {}
+    waiting = list(roots)
+    while waiting:
+        node = waiting.pop()
+        if node.id not in seen:
+            seen[node.id] = node
+            waiting.extend(node.operands)
+    return [seen[key] for key in sorted(seen)]
+
+
+def rewrite(program: Program, rule: Callable[[Node, tuple[Node, ...]], Node]) -> Program:
+    """The program with each node given to `rule`, operands first; `rule` sees the node and its new operands."""
+    named = [node for _, node in program.named]
+    adjoints = [node for table in program.adjoints.values() for node in table.values()]
+    values = [p.value for p in program.parameters]
+    new: dict[int, Node] = {}
+    for node in reachable([*program.roots(), *named, *adjoints, *values]):
+        before = program.graph.at(node.span)
+        try:
+            new[node.id] = rule(node, tuple(new[operand.id] for operand in node.operands))
+        finally:
+            program.graph.at(before)
+    return program.mapped(lambda node: new[node.id])
