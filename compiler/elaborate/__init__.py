@@ -1,0 +1,23 @@
+"""Elaboration: from a syntax tree to a Program.
+
+Takes a `tree.Model`; gives the graph of its values, with names resolved, layers instantiated, functions inlined, axes
+and types checked. It is a package of rooms: `axes` (lengths, primes, rows), `scope` (what a name means), `names` (those
+in bodies), `numbers` (arithmetic of the compiler), `calls` (the functions of the language), `selection` (brackets),
+`expressions` (the walk), `declarations` (statements), `library` (what `use` takes), `mistakes` (diagnostics).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .. import tree
+from ..graph import Program
+from .declarations import Elaboration
+
+
+def elaborate(model: tree.Model, constants: Mapping[str, float] | None = None) -> Program:
+    """The program that the model means; `constants` replaces values of its `const` statements.
+
+    ModelError with every independent mistake, in the order of the source.
+    """
+    return Elaboration(model, constants or {}).program()

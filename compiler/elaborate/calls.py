@@ -1,0 +1,533 @@
+"""The functions of the language: one table from name to rule.
+
+A rule takes the call (its span, the axes in brackets, the values of its arguments) and gives the value, building nodes
+in the graph. Pointwise functions are rows of a table; reductions are rules of a few lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import sympy
+from sympy import Expr
+
+from .. import functions
+from ..graph import Axis, Constant, Graph, Node, placeholder
+from ..source import Span
+from . import numbers
+from .axes import Axes
+from .mistakes import Mistake, counted, names, shown, written
+from .scope import Value
+
+_0, _1, _2 = placeholder(0), placeholder(1), placeholder(2)
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """A value, and where it stands."""
+
+    value: Value
+    span: Span
+
+    @property
+    def side(self) -> str:
+        """The operand as a side of a diagnostic."""
+        return f"{written(self.span)} {shown(self.value.axes)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A call of one of the language's functions. `axes` is None where no brackets are written.
+
+    `factors` are the factors of the argument of a sum or a mean.
+    """
+
+    graph: Graph
+    table: Axes
+    name: str
+    span: Span
+    axes: tuple[Axis, ...] | None
+    operands: tuple[Operand, ...]
+
+
+# ----------------------------------------------------------------------------------------------------- shared by rules
+
+
+def sides(operands: Sequence[Operand], more: str = "") -> list[str]:
+    """One line that shows all operands."""
+    return ["   ".join([*(operand.side for operand in operands), *([more] if more else [])])]
+
+
+def meet(graph: Graph, operands: Sequence[Operand], span: Span) -> tuple[Axis, ...]:
+    """All axes of the operands. Mistake where they have an axis of one name with two lengths."""
+    found: dict[str, tuple[Axis, Operand]] = {}
+    for operand in operands:
+        for axis in operand.value.axes:
+            before, other = found.setdefault(axis.name, (axis, operand))
+            if before.length != axis.length:
+                raise Mistake(
+                    "E0320",
+                    f"these have different lengths along `{axis.name}`",
+                    span,
+                    sides=[
+                        f"{written(other.span)} has length {before.length} along {axis.name}   "
+                        f"{written(operand.span)} has length {axis.length}"
+                    ],
+                    help=f"take the same number of positions of `{axis.name}` on both sides, or rename one of them",
+                )
+    return graph.ordered(axis for axis, _ in found.values())
+
+
+def number(operand: Operand, what: str) -> Value:
+    """The operand's value. Mistake where it is a truth value."""
+    if operand.value.type == "bool":
+        text = written(operand.span)
+        raise Mistake(
+            "E0401",
+            f"{what} needs numbers, and this is true or false",
+            operand.span,
+            sides=[f"{operand.side}: bool"],
+            help=f"write (if {text} then 1 else 0); sum and mean count truth values as they are",
+        )
+    return operand.value
+
+
+def truth(operand: Operand, what: str) -> Value:
+    """The operand's value. Mistake where it is a number."""
+    if operand.value.type != "bool":
+        raise Mistake(
+            "E0402",
+            f"{what} needs true or false, and this is a number",
+            operand.span,
+            sides=[f"{operand.side}: {operand.value.type}"],
+            help=f"compare it: {written(operand.span)} > 0",
+        )
+    return operand.value
+
+
+def mapped(graph: Graph, template: Expr, nodes: Sequence[Node], span: Span, fold: Callable[[list[Expr]], Expr]) -> Node:
+    """`template` over the nodes; of numbers alone, what `fold` gives. Mistake where that has no value."""
+    constants = [node.value for node in nodes if isinstance(node, Constant)]
+    if len(constants) < len(nodes):
+        return graph.map(template, nodes)
+    try:
+        return graph.constant(fold(constants))
+    except numbers.NoValue as reason:
+        raise Mistake("E0410", f"this {reason}", span) from None
+
+
+def arithmetic(graph: Graph, operator: str, left: Node, right: Node, span: Span) -> Node:
+    """`left operator right` for + - * / ^."""
+    if operator == "/" and isinstance(right, Constant) and right.value == 0:
+        raise Mistake("E0410", "this divides by zero", span)
+    if operator == "^" and isinstance(right, Constant):
+        template = sympy.Pow(_0, right.value)
+        if not isinstance(left, Constant):
+            return graph.map(template, [left])
+    templates = {"+": _0 + _1, "-": _0 - _1, "*": _0 * _1, "/": _0 / _1, "^": functions.power(_0, _1)}
+    return mapped(graph, templates[operator], [left, right], span, lambda v: numbers.arithmetic(operator, v[0], v[1]))
+
+
+def negated(graph: Graph, node: Node, span: Span) -> Node:
+    """-node."""
+    return mapped(graph, -_0, [node], span, lambda v: -v[0])
+
+
+def pointwise(graph: Graph, name: str, nodes: Sequence[Node], span: Span) -> Node:
+    """The pointwise function of that name."""
+    return mapped(graph, POINTWISE[name], nodes, span, lambda v: numbers.function(name, v))
+
+
+# ----------------------------------------------------------------------------------------------------------- pointwise
+
+POINTWISE: dict[str, Expr] = {
+    **{name: getattr(sympy, name)(_0) for name in ("exp", "log", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan")},
+    **{name: getattr(sympy, name)(_0) for name in ("sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "floor", "sign")},
+    "ceil": sympy.ceiling(_0),
+    "abs": sympy.Abs(_0),
+    "atan2": sympy.atan2(_0, _1),
+    **{name: getattr(functions, name)(_0) for name in ("sigmoid", "softplus", "relu", "step", "log1p", "expm1")},
+    **{name: getattr(functions, name)(_0, _1) for name in ("maximum", "minimum", "xlogy")},
+}
+"""Functions of numbers, point by point, as expressions in placeholders."""
+
+
+def _arity(template: Expr) -> int:
+    return len(template.free_symbols)
+
+
+def _pointwise(call: Applied) -> Value:
+    arguments(call, _arity(POINTWISE[call.name]))
+    no_axes(call)
+    values = [number(operand, f"`{call.name}`") for operand in call.operands]
+    axes = meet(call.graph, call.operands, call.span)
+    return Value(pointwise(call.graph, call.name, [value.node for value in values], call.span), axes, "float")
+
+
+def _logarithm(base: int) -> Callable[[Applied], Value]:
+    def rule(call: Applied) -> Value:
+        arguments(call, 1)
+        no_axes(call)
+        value = number(call.operands[0], f"`{call.name}`")
+        logarithm = pointwise(call.graph, "log", [value.node], call.span)
+        scale = call.graph.constant(numbers.function("log", [sympy.Integer(base)]))
+        return Value(arithmetic(call.graph, "/", logarithm, scale, call.span), value.axes, "float")
+
+    return rule
+
+
+def _clip(call: Applied) -> Value:
+    arguments(call, 3)
+    no_axes(call)
+    value, low, high = [number(operand, "`clip`").node for operand in call.operands]
+    axes = meet(call.graph, call.operands, call.span)
+    above = pointwise(call.graph, "maximum", [value, low], call.span)
+    return Value(pointwise(call.graph, "minimum", [above, high], call.span), axes, "float")
+
+
+def _leaky_relu(call: Applied) -> Value:
+    arguments(call, 1, 2)
+    no_axes(call)
+    x, *rest = [number(operand, "`leaky_relu`").node for operand in call.operands]
+    slope = rest[0] if rest else call.graph.constant(sympy.Rational(1, 100))
+    lower = arithmetic(call.graph, "*", slope, x, call.span)
+    node = choose(call.graph, positive(call.graph, x), x, lower)
+    return Value(node, meet(call.graph, call.operands, call.span), "float")
+
+
+def _elu(call: Applied) -> Value:
+    arguments(call, 1, 2)
+    no_axes(call)
+    x, *rest = [number(operand, "`elu`").node for operand in call.operands]
+    scale = rest[0] if rest else call.graph.constant(1)
+    lower = arithmetic(call.graph, "*", scale, pointwise(call.graph, "expm1", [x], call.span), call.span)
+    node = choose(call.graph, positive(call.graph, x), x, lower)
+    return Value(node, meet(call.graph, call.operands, call.span), "float")
+
+
+def positive(graph: Graph, node: Node) -> Node:
+    """node > 0, as a truth value or, of a number, as 0 or 1."""
+    if isinstance(node, Constant):
+        return graph.constant(int(bool(node.value > 0)))
+    return graph.map(functions.less(sympy.Integer(0), _0), [node])
+
+
+def choose(graph: Graph, condition: Node, yes: Node, no: Node) -> Node:
+    """Numbers: `yes` where `condition`, else `no`."""
+    if isinstance(condition, Constant):
+        return yes if condition.value != 0 else no
+    return yes if yes is no else graph.map(functions.where(_0, _1, _2), [condition, yes, no])
+
+
+def _stop(call: Applied) -> Value:
+    arguments(call, 1)
+    no_axes(call)
+    value = call.operands[0].value
+    return Value(call.graph.stop(value.node), value.axes, value.type, value.index)
+
+
+def _where(call: Applied) -> Value:
+    arguments(call, 3)
+    no_axes(call)
+    return conditional(call.graph, call.operands, call.span)
+
+
+def conditional(graph: Graph, operands: Sequence[Operand], span: Span) -> Value:
+    """`if condition then yes else no`, of numbers or of truth values."""
+    condition = truth(operands[0], "a condition")
+    yes, no = operands[1].value, operands[2].value
+    if (yes.type == "bool") != (no.type == "bool"):
+        raise Mistake(
+            "E0403",
+            "one branch is true or false, and the other a number",
+            span,
+            sides=[f"{operands[1].side}: {yes.type}   {operands[2].side}: {no.type}"],
+            help="give both branches the same type",
+        )
+    axes = meet(graph, operands, span)
+    index = yes.index if yes.index == no.index and isinstance(condition.node, Constant) else None
+    if isinstance(condition.node, Constant):
+        chosen = yes if condition.node.value != 0 else no
+        return Value(chosen.node, axes, chosen.type, index)
+    if yes.type == "bool":
+        return Value(_choose_truth(graph, condition.node, yes.node, no.node), axes, "bool")
+    node = choose(graph, condition.node, yes.node, no.node)
+    return Value(node, axes, node.dtype)
+
+
+def _choose_truth(graph: Graph, condition: Node, yes: Node, no: Node) -> Node:
+    if isinstance(yes, Constant):
+        return either(graph, condition, no) if yes.value != 0 else both(graph, negation(graph, condition), no)
+    if isinstance(no, Constant):
+        return either(graph, negation(graph, condition), yes) if no.value != 0 else both(graph, condition, yes)
+    return graph.map(functions.where(_0, _1, _2), [condition, yes, no])
+
+
+def both(graph: Graph, left: Node, right: Node) -> Node:
+    """left and right."""
+    for this, other in ((left, right), (right, left)):
+        if isinstance(this, Constant):
+            return other if this.value != 0 else this
+    return left if left is right else graph.map(functions.both(_0, _1), [left, right])
+
+
+def either(graph: Graph, left: Node, right: Node) -> Node:
+    """left or right."""
+    for this, other in ((left, right), (right, left)):
+        if isinstance(this, Constant):
+            return this if this.value != 0 else other
+    return left if left is right else graph.map(functions.either(_0, _1), [left, right])
+
+
+def negation(graph: Graph, node: Node) -> Node:
+    """not node."""
+    if isinstance(node, Constant):
+        return graph.constant(int(node.value == 0))
+    return graph.map(functions.negation(_0), [node])
+
+
+# ---------------------------------------------------------------------------------------------------------- reductions
+
+
+def arguments(call: Applied, least: int, most: int | None = None) -> None:
+    """Mistake unless the number of arguments lies between `least` and `most` (`least` alone: exactly that)."""
+    most = least if most is None else most
+    if not least <= len(call.operands) <= most:
+        wanted = counted(least, "argument", "arguments") if least == most else f"{least} to {most} arguments"
+        raise Mistake("E0404", f"`{call.name}` takes {wanted}, and {len(call.operands)} stand here", call.span)
+
+
+def no_axes(call: Applied) -> None:
+    """Mistake where axes are written in brackets."""
+    if call.axes is not None:
+        raise Mistake(
+            "E0331",
+            f"`{call.name}` works point by point and takes no axes",
+            call.span,
+            help=f"leave [{names(call.axes)}] out",
+        )
+
+
+def over(call: Applied, present: Sequence[Axis]) -> tuple[Axis, ...]:
+    """The axes to reduce, as the operand has them: those in brackets, or all. Mistake where it lacks one."""
+    if call.axes is None:
+        return tuple(present)
+    have = {axis.name: axis for axis in present}
+    for axis in call.axes:
+        if axis.name not in have:
+            raise Mistake(
+                "E0332",
+                f"`{call.name}[{names(call.axes)}]` needs the axis `{axis.name}`, and this has none",
+                call.span,
+                sides=sides(call.operands),
+                help=f"its axes are {names(present)}" if present else "it is a single number",
+            )
+    return tuple(have[axis.name] for axis in call.axes)
+
+
+def left_over(axes: Sequence[Axis], gone: Sequence[Axis]) -> tuple[Axis, ...]:
+    """The axes without those that are gone."""
+    dropped = {axis.name for axis in gone}
+    return tuple(axis for axis in axes if axis.name not in dropped)
+
+
+def contracted(call: Applied) -> tuple[Node, tuple[Axis, ...], tuple[Axis, ...]]:
+    """The sum of the product of the operands, the axes summed, and those that are left."""
+    graph = call.graph
+    axes = meet(graph, call.operands, call.span)
+    summed = over(call, axes)
+    if len(call.operands) == 1 and call.operands[0].value.type == "bool":
+        node = call.operands[0].value.node
+        counted_here = summed and all(axis.name in node.names for axis in summed)
+        nodes = [node if counted_here else choose(graph, node, graph.constant(1), graph.constant(0))]
+    else:
+        nodes = [number(operand, "`*`").node for operand in call.operands]
+    scale: Node = graph.constant(1)
+    for node in nodes:
+        if isinstance(node, Constant):
+            scale = arithmetic(graph, "*", scale, node, call.span)
+    total = graph.contract([node for node in nodes if not isinstance(node, Constant)], summed)
+    return arithmetic(graph, "*", scale, total, call.span), summed, left_over(axes, summed)
+
+
+def _sum(call: Applied) -> Value:
+    node, _, axes = contracted(call)
+    return Value(node, axes, "float")
+
+
+def _count(graph: Graph, axes: Sequence[Axis], span: Span) -> Node:
+    """The number of positions along the axes; lengths that are known are multiplied first."""
+    count: Node = graph.constant(1)
+    for size in sorted((graph.size(axis.length) for axis in axes), key=lambda size: not isinstance(size, Constant)):
+        count = arithmetic(graph, "*", count, size, span)
+    return count
+
+
+def _over_count(graph: Graph, node: Node, axes: Sequence[Axis], span: Span) -> Node:
+    share = arithmetic(graph, "/", graph.constant(1), _count(graph, axes, span), span)
+    return arithmetic(graph, "*", share, node, span)
+
+
+def _mean(call: Applied) -> Value:
+    node, summed, axes = contracted(call)
+    return Value(_over_count(call.graph, node, summed, call.span), axes, "float")
+
+
+def _variance(call: Applied) -> tuple[Node, tuple[Axis, ...]]:
+    arguments(call, 1)
+    value = number(call.operands[0], f"`{call.name}`")
+    graph, span = call.graph, call.span
+    reduced = over(call, value.axes)
+    mean = _over_count(graph, graph.contract([value.node], reduced), reduced, span)
+    deviation = arithmetic(graph, "-", value.node, mean, span)
+    squares = graph.contract([deviation, deviation], reduced)
+    return _over_count(graph, squares, reduced, span), left_over(value.axes, reduced)
+
+
+def _var(call: Applied) -> Value:
+    node, axes = _variance(call)
+    return Value(node, axes, "float")
+
+
+def _std(call: Applied) -> Value:
+    node, axes = _variance(call)
+    return Value(pointwise(call.graph, "sqrt", [node], call.span), axes, "float")
+
+
+def _norm(call: Applied) -> Value:
+    arguments(call, 1)
+    value = number(call.operands[0], "`norm`")
+    reduced = over(call, value.axes)
+    squares = call.graph.contract([value.node, value.node], reduced)
+    node = pointwise(call.graph, "sqrt", [squares], call.span)
+    return Value(node, left_over(value.axes, reduced), "float")
+
+
+def _whole(graph: Graph, value: Value) -> Node:
+    """The value's node with all of its axes."""
+    return graph.spread(value.node, value.axes)
+
+
+def _reduce(call: Applied) -> Value:
+    arguments(call, 1)
+    value = number(call.operands[0], f"`{call.name}`")
+    reduced = over(call, value.axes)
+    node = call.graph.reduce(call.name, _whole(call.graph, value), reduced) if reduced else value.node
+    return Value(node, left_over(value.axes, reduced), "float")
+
+
+def _extremum(call: Applied) -> Value:
+    if len(call.operands) == 1:
+        return _reduce(call)
+    if call.axes is not None or not call.operands:
+        arguments(call, 1)
+    values = [number(operand, f"`{call.name}`") for operand in call.operands]
+    node = values[0].node
+    for value in values[1:]:
+        node = pointwise(call.graph, f"{call.name}imum", [node, value.node], call.span)
+    return Value(node, meet(call.graph, call.operands, call.span), "float")
+
+
+def _quantifier(call: Applied) -> Value:
+    arguments(call, 1)
+    value = truth(call.operands[0], f"`{call.name}`")
+    reduced = over(call, value.axes)
+    constant = isinstance(value.node, Constant)
+    node = value.node if constant or not reduced else call.graph.reduce(call.name, _whole(call.graph, value), reduced)
+    return Value(node, left_over(value.axes, reduced), "bool")
+
+
+def _position(call: Applied) -> Value:
+    arguments(call, 1)
+    value = number(call.operands[0], f"`{call.name}`")
+    reduced = over(call, value.axes)
+    if len(reduced) != 1:
+        raise Mistake(
+            "E0333",
+            f"`{call.name}` needs exactly one axis, and here it has {counted(len(reduced), 'axis', 'axes')}",
+            call.span,
+            sides=sides(call.operands),
+            help=f"say along which: {call.name}[{value.axes[-1].name}](...)" if value.axes else None,
+        )
+    node = call.graph.reduce(call.name, _whole(call.graph, value), reduced)
+    return Value(node, left_over(value.axes, reduced), "int", reduced[0])
+
+
+def _softmax(call: Applied) -> Value:
+    arguments(call, 1)
+    value = number(call.operands[0], f"`{call.name}`")
+    if call.axes is None:
+        raise Mistake(
+            "E0333",
+            f"`{call.name}` needs its axis in brackets",
+            call.span,
+            sides=sides(call.operands),
+            help=f"write {call.name}[{value.axes[-1].name}](...)" if value.axes else None,
+        )
+    reduced = over(call, value.axes)
+    whole = _whole(call.graph, value)
+    total = call.graph.reduce("logsumexp", whole, reduced)
+    node = arithmetic(call.graph, "-", whole, total, call.span)
+    if call.name == "softmax":
+        node = pointwise(call.graph, "exp", [node], call.span)
+    return Value(node, value.axes, "float")
+
+
+Rule = Callable[[Applied], Value]
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(POINTWISE, _pointwise),
+    "log2": _logarithm(2),
+    "log10": _logarithm(10),
+    "clip": _clip,
+    "leaky_relu": _leaky_relu,
+    "elu": _elu,
+    "where": _where,
+    "stop_gradient": _stop,
+    "detach": _stop,
+    "sum": _sum,
+    "mean": _mean,
+    "var": _var,
+    "std": _std,
+    "norm": _norm,
+    "max": _extremum,
+    "min": _extremum,
+    "prod": _reduce,
+    "logsumexp": _reduce,
+    "argmax": _position,
+    "argmin": _position,
+    "any": _quantifier,
+    "all": _quantifier,
+    "softmax": _softmax,
+    "log_softmax": _softmax,
+}
+"""Functions that are called: `sum[k](x)`, `exp(x)`."""
+
+CONTRACTIONS = ("sum", "mean")
+"""Functions whose argument is seen as a product."""
+
+ARRAYS = ("index", "size", "zeros", "ones")
+"""Functions of axes alone: `index[k]`."""
+
+LATER = (
+    *("window", "concat", "split", "flatten", "cumsum", "cumprod", "sort", "scan"),
+    *("inverse", "solve", "cholesky", "logdet", "det", "trace"),
+)
+"""Functions of the language that this version does not compile."""
+
+
+def later(what: str, span: Span) -> Mistake:
+    """The mistake of using a part of the language that is not compiled yet."""
+    return Mistake("E0490", f"{what} is part of the language, and this version does not compile it yet", span)
+
+
+def array(graph: Graph, name: str, axes: tuple[Axis, ...], span: Span) -> Value:
+    """`index[k]`, `size[k]`, `zeros[n, m]`, `ones[n, m]`."""
+    if name in ("index", "size") and len(axes) != 1:
+        raise Mistake("E0333", f"`{name}` takes exactly one axis", span, help=f"write one of them: {name}[k]")
+    if name == "index":
+        return Value(graph.index(axes[0]), axes, "int", axes[0])
+    if name == "size":
+        return Value(graph.size(axes[0].length), (), "int")
+    return Value(graph.constant(int(name == "ones")), graph.ordered(axes), "float")

@@ -1,0 +1,619 @@
+"""Statements: from a syntax tree to a Program.
+
+One method for each kind of statement. A statement that fails leaves its name bound to nothing, so that its uses say no
+more about it, and elaboration goes on with the next.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+import sympy
+from sympy import Expr, Integer
+
+from .. import functions, tree
+from ..graph import (
+    Axis,
+    Constant,
+    Graph,
+    Initial,
+    Input,
+    Leaf,
+    Node,
+    Objective,
+    Parameter,
+    Program,
+    placeholder,
+)
+from ..source import Note, Span
+from . import calls, library, names, numbers
+from .axes import Axes, split
+from .expressions import Walker, axis_parameters
+from .mistakes import CallSite, Exhausted, Mistake, Poisoned, Report, did_you_mean, shown, written
+from .scope import Bound, Function, Instance, Scope, Template, Value
+
+LARGEST = 2**31
+"""The most elements of one parameter."""
+
+INSTANCES = 20_000
+"""The most instances of layers in one model."""
+
+DEPTH = 60
+"""How deep layers may hold layers."""
+
+DISTRIBUTIONS = {"normal": ("mean", "std"), "uniform": ("low", "high"), "glorot": ("gain",), "he": ()}
+"""What a parameter can be drawn from, and the names of the arguments."""
+
+_DEFAULTS = {"normal": (Integer(0), Integer(1)), "uniform": (None, None), "glorot": (Integer(1),), "he": ()}
+
+_0 = placeholder(0)
+
+
+class Elaboration:
+    """The elaboration of one model; `program` is what it gives."""
+
+    def __init__(self, model: tree.Model, constants: Mapping[str, float]) -> None:
+        self.model = model
+        self.source = model.span.source
+        self.report = Report(self.source)
+        self.graph = Graph()
+        self.table = Axes(model, self.graph, self.report)
+        self.walker = Walker(self.source, self.graph, self.table, self.report)
+        self.scope = Scope()
+        self.overrides = dict(constants)
+        self.parameters: dict[str, Parameter | None] = {}
+        self.inputs: list[Input] = []
+        self.constants: dict[str, Expr] = {}
+        self.objectives: list[Objective] = []
+        self.outputs: dict[str, Node | None] = {}
+        self.metrics: dict[str, Node | None] = {}
+        self.named: dict[str, Node] = {}
+        self.spans: dict[str, Span] = {}
+        self.instances = 0
+        self._objective: tree.Objective | None = None
+
+    def program(self) -> Program:
+        """The whole model. ModelError where it has mistakes."""
+        try:
+            self._overridden()
+            for statement in self.model.statements:
+                self._statement(statement)
+            self._finish()
+        except Exhausted:
+            pass
+        self.report.check()
+        order = sorted(self.table.all(), key=lambda axis: self.graph.rank(axis.name))
+        return Program(
+            graph=self.graph,
+            axes=tuple(order),
+            rows=self.table.rows,
+            parameters=tuple(parameter for parameter in self.parameters.values() if parameter is not None),
+            inputs=tuple(self.inputs),
+            objectives=tuple(self.objectives),
+            outputs=tuple((name, node) for name, node in self.outputs.items() if node is not None),
+            metrics=tuple((name, node) for name, node in self.metrics.items() if node is not None),
+            named=tuple(self.named.items()),
+            spans=self.spans,
+        )
+
+    # --- statements
+
+    def _statement(self, statement: tree.Statement) -> None:
+        """Elaborate one statement of the model; a mistake in it is reported, and its name is bound to nothing."""
+        self._guarded(statement, self.scope, lambda: self._of_model(statement))
+
+    def _of_model(self, statement: tree.Statement) -> None:
+        match statement:
+            case tree.AxisDeclaration() | tree.BatchAxis():
+                return
+            case tree.Input():
+                self._input(statement)
+            case tree.Noise():
+                raise calls.later("`noise`", statement.span)
+            case tree.Constant():
+                self._constant(statement)
+            case tree.Use():
+                self._use(statement)
+            case tree.Objective():
+                self._minimize(statement)
+            case tree.Output():
+                self._output(statement)
+            case tree.Metric():
+                self._metric(statement)
+            case tree.Scan():
+                self.scope.names.update(dict.fromkeys(statement.names))
+                raise calls.later("`scan`", statement.axis.span)
+            case tree.Return() | tree.Yield():
+                word = "return" if isinstance(statement, tree.Return) else "yield"
+                home = "def" if isinstance(statement, tree.Return) else "scan"
+                raise Mistake("E0220", f"`{word}` stands outside a {home}", statement.span)
+            case _:
+                self._in_scope(statement, self.scope, "")
+
+    def _in_scope(self, statement: tree.Statement, scope: Scope, prefix: str) -> None:
+        """What may stand in a model and in a layer alike. `prefix` is the instance's name with its dot."""
+        match statement:
+            case tree.Parameter():
+                self._parameter(statement, scope, prefix)
+            case tree.Assignment():
+                self._assignment(statement, scope, prefix)
+            case tree.Definition():
+                self._define(statement, scope, Function(statement, scope))
+            case tree.Layer():
+                self._define(statement, scope, Template(statement, scope))
+            case tree.Constant():
+                self._bind(statement.name, Value(*self._number(statement.value, scope), "float"), statement, scope)
+            case _:
+                kind = type(statement).__name__.lower()
+                raise Mistake(
+                    "E0220", f"`{kind}` cannot stand in a layer", statement.span, help="write it in the model"
+                )
+
+    def _guarded(self, statement: tree.Statement, scope: Scope, action: object) -> None:
+        assert callable(action)
+        try:
+            action()
+        except Mistake as mistake:
+            self.report.add(mistake, scope.site)
+            self._poison(statement, scope)
+        except Poisoned:
+            self._poison(statement, scope)
+
+    def _poison(self, statement: tree.Statement, scope: Scope) -> None:
+        name = getattr(statement, "name", None)
+        if isinstance(name, str):
+            scope.names.setdefault(name, None)
+
+    def _bind(self, name: str, bound: Bound, statement: tree.Statement, scope: Scope) -> None:
+        if name in scope.places:
+            raise names.twice(name, statement, scope)
+        scope.names[name] = bound
+        scope.places[name] = getattr(statement, "name_span", statement.span)
+
+    def _name(self, name: str, value: Value, span: Span) -> None:
+        self.named[name] = self._whole(value)
+        self.spans[name] = span
+
+    def _whole(self, value: Value) -> Node:
+        return self.graph.spread(value.node, value.axes)
+
+    def _place(self, span: Span, scope: Scope) -> Span:
+        """The span in the model itself: `span`, or that of the use of the library in which it lies."""
+        site = scope.site
+        while span.source is not self.source and site is not None:
+            span, site = site.span, site.outer
+        return span
+
+    # --- inputs, constants, parameters
+
+    def _array_axes(self, items: Sequence[tree.AxisName], scope: Scope, what: str) -> tuple[Axis, ...]:
+        found: dict[str, Axis] = {}
+        for item in items:
+            axis = self.walker.axis(item, scope)
+            if axis.name in found:
+                raise Mistake(
+                    "E0334",
+                    f"`{what}` has the axis `{axis.name}` twice",
+                    item.span,
+                    sides=[f"{what} {shown([*found.values(), axis])}"],
+                    help=f"a second copy of an axis is written with a prime: {axis.name}'"
+                    if scope.site is None
+                    else f"give two axes of different names: axis {split(axis.name)[0]}2 like {split(axis.name)[0]}",
+                )
+            found[axis.name] = axis
+        return tuple(found.values())
+
+    def _input(self, statement: tree.Input) -> None:
+        axes = self._array_axes(statement.axes, self.scope, statement.name)
+        dtype, indexes = "float", None
+        if statement.type == "bool":
+            dtype = "bool"
+        elif statement.type is not None:
+            dtype = "int"
+            try:
+                indexes = self.table.axis(statement.type, statement.span)
+            except Mistake as mistake:
+                if mistake.diagnostic.code != "E0300":
+                    raise
+                raise Mistake(
+                    "E0307",
+                    f"`{statement.type}` is not an axis, and not `bool`",
+                    statement.span,
+                    help=did_you_mean(statement.type, [*self.table.names(), "bool"])
+                    or "after the colon stands the axis along which the input is an index; numbers need nothing there",
+                ) from None
+        before = self.graph.at(statement.span)
+        leaf = self.graph.leaf("input", statement.name, axes, dtype)
+        self.graph.at(before)
+        value = Value(leaf, self.graph.ordered(axes), dtype, indexes)
+        self._bind(statement.name, value, statement, self.scope)
+        self.inputs.append(Input(statement.name, axes, leaf, dtype, indexes, statement.span))
+        self.spans[statement.name] = statement.span
+
+    def _constant(self, statement: tree.Constant) -> None:
+        node, axes = self._number(statement.value, self.scope)
+        if statement.name in self.overrides:
+            try:
+                node = self.graph.constant(numbers.literal(repr(float(self.overrides[statement.name]))))
+            except (numbers.NoValue, ValueError):
+                raise Mistake(
+                    "E0411", f"the value given for `{statement.name}` is not finite", statement.span
+                ) from None
+        assert isinstance(node, Constant)
+        self._bind(
+            statement.name, Value(node, axes, "int" if node.value.is_Integer else "float"), statement, self.scope
+        )
+        self.constants[statement.name] = node.value
+
+    def _overridden(self) -> None:
+        declared = [s.name for s in self.model.statements if isinstance(s, tree.Constant)]
+        for name in sorted(set(self.overrides) - set(declared)):
+            span = Span(self.source, 0, 0)
+            help = did_you_mean(name, declared) or (
+                f"its constants are {', '.join(declared)}" if declared else "it has none"
+            )
+            self.report.add(
+                Mistake("E0411", f"the model has no constant `{name}` to be given a value", span, help=help)
+            )
+
+    def _number(self, expression: tree.Expression, scope: Scope) -> tuple[Constant, tuple[Axis, ...]]:
+        """A number that is known when the model is compiled."""
+        value = self.walker.value(expression, scope)
+        if value is None:
+            raise Poisoned
+        if not isinstance(value.node, Constant) or value.axes or value.type == "bool":
+            raise Mistake(
+                "E0412",
+                "this must be a number that is known when the model is compiled",
+                expression.span,
+                sides=[f"{written(expression.span)} {shown(value.axes)}: {value.type}"],
+                help="use literals, constants and declared lengths",
+            )
+        return value.node, ()
+
+    def _bound(self, expression: tree.Expression | None, scope: Scope) -> Expr | None:
+        return None if expression is None else self._number(expression, scope)[0].value
+
+    def _parameter(self, statement: tree.Parameter, scope: Scope, prefix: str) -> None:
+        axes = self._array_axes(statement.axes, scope, statement.name)
+        size = math.prod(int(axis.length) for axis in axes if isinstance(axis.length, Integer))
+        if size > LARGEST:
+            raise Mistake(
+                "E0308",
+                f"`{statement.name}` would have {size} elements, and {LARGEST} are the most",
+                statement.span,
+                sides=["   ".join(f"{axis.name}: {axis.length}" for axis in axes)],
+            )
+        if any(split(axis.name)[0] == self.table.rows for axis in axes):
+            raise Mistake(
+                "E0309",
+                f"a parameter cannot lie along the row axis `{self.table.rows}`: minibatches cut it",
+                statement.span,
+                help=f"write its length, for example axis {self.table.rows}: 100, and it is an axis like others",
+            )
+        lower, upper = self._bound(statement.lower, scope), self._bound(statement.upper, scope)
+        if lower is not None and upper is not None and lower >= upper:
+            raise Mistake(
+                "E0413", f"nothing lies between {lower} and {upper}", statement.span, help="write (low, high)"
+            )
+        initial = self._initial(statement, scope, lower, upper, axes)
+        name = prefix + statement.name
+        place = self._place(statement.span, scope)
+        before = self.graph.at(place)
+        leaf = self.graph.leaf("parameter", name, axes)
+        node = self._constrained(leaf, lower, upper)
+        self.graph.at(before)
+        value = Value(node, self.graph.ordered(axes), "float")
+        self._bind(statement.name, value, statement, scope)
+        limits = [None if bound is None else float(bound) for bound in (lower, upper)]
+        self.parameters[name] = Parameter(name, axes, leaf, node, initial, limits[0], limits[1], place)
+        self._name(name, value, place)
+
+    def _constrained(self, leaf: Leaf, lower: Expr | None, upper: Expr | None) -> Node:
+        """What the model sees of an unconstrained leaf: a + exp(u), b - exp(u), a + (b - a) sigmoid(u)."""
+        graph = self.graph
+        if lower is not None and upper is not None:
+            share = graph.map(functions.sigmoid(_0), [leaf])
+            width = graph.constant(numbers.arithmetic("-", upper, lower))
+            scaled = graph.product([width, share])
+            return graph.sum([graph.constant(lower), scaled])
+        if lower is not None:
+            return graph.sum([graph.constant(lower), graph.map(sympy.exp(_0), [leaf])])
+        if upper is not None:
+            grown = graph.map(sympy.exp(_0), [leaf])
+            return graph.map(_0 - placeholder(1), [graph.constant(upper), grown])
+        return leaf
+
+    def _initial(
+        self, statement: tree.Parameter, scope: Scope, lower: Expr | None, upper: Expr | None, axes: tuple[Axis, ...]
+    ) -> Initial:
+        bounded = lower is not None or upper is not None
+        if statement.initial is None:
+            return Initial("constant", (_middle(lower, upper),))
+        if not statement.drawn:
+            start = self._number(statement.initial, scope)[0].value
+            if (lower is not None and start <= lower) or (upper is not None and start >= upper):
+                raise Mistake(
+                    "E0413",
+                    f"`{statement.name}` would start outside its bounds",
+                    statement.initial.span,
+                    sides=[f"start {start}   bounds {_interval(lower, upper)}"],
+                    help="a start lies inside the bounds, not on them",
+                )
+            return Initial("constant", (float(start),))
+        call = statement.initial
+        if not isinstance(call, tree.Call) or not isinstance(call.function, tree.Name):
+            _no_distribution(call.span, written(call.span))
+        kind = call.function.name
+        if kind not in DISTRIBUTIONS:
+            _no_distribution(call.function.span, kind)
+        values = self._distribution(call, kind, scope)
+        if kind in ("glorot", "he") and not axes:
+            raise Mistake(
+                "E0414", f"`{kind}` needs axes, and `{statement.name}` is a number", call.span, help="~ normal(0, 1)"
+            )
+        if kind == "normal" and values[1] < 0:
+            raise Mistake("E0414", "a standard deviation cannot be negative", call.span)
+        if kind == "uniform" and values[0] >= values[1]:
+            raise Mistake(
+                "E0414", f"nothing lies between {values[0]} and {values[1]}", call.span, help="uniform(low, high)"
+            )
+        inside = kind == "uniform" and (lower is None or values[0] >= lower) and (upper is None or values[1] <= upper)
+        if bounded and not inside:
+            raise Mistake(
+                "E0413",
+                f"`{statement.name}` could be drawn outside its bounds",
+                call.span,
+                sides=[f"{written(call.span)}   bounds {_interval(lower, upper)}"],
+                help="draw it from a uniform distribution inside the bounds, or start it at a number",
+            )
+        return Initial(kind, tuple(float(value) for value in values))
+
+    def _distribution(self, call: tree.Call, kind: str, scope: Scope) -> list[Expr]:
+        formals = DISTRIBUTIONS[kind]
+        given: dict[str, Expr] = {}
+        for position, argument in enumerate(call.arguments):
+            if argument.name is None and position >= len(formals):
+                takes = f"{kind}({', '.join(formals)})"
+                raise Mistake(
+                    "E0414", f"`{kind}` has {len(call.arguments)} arguments here", call.span, help=f"write {takes}"
+                )
+            name = argument.name or formals[position]
+            if name not in formals or name in given:
+                raise Mistake(
+                    "E0414", f"`{kind}` cannot take `{name}` here", argument.span, help=f"{kind}({', '.join(formals)})"
+                )
+            given[name] = self._number(argument.value, scope)[0].value
+        values = [given.get(name, default) for name, default in zip(formals, _DEFAULTS[kind], strict=True)]
+        found = [value for value in values if value is not None]
+        if len(found) < len(values):
+            raise Mistake(
+                "E0414", f"`{kind}` needs its arguments", call.span, help=f"write {kind}({', '.join(formals)})"
+            )
+        return found
+
+    # --- named values, functions, layers
+
+    def _assignment(self, statement: tree.Assignment, scope: Scope, prefix: str) -> None:
+        template = self._template(statement.value, scope)
+        if template is not None:
+            self._bind(statement.name, None, statement, scope)
+            scope.names[statement.name] = self._instance(statement, template, scope, prefix + statement.name)
+            return
+        value = self.walker.value(statement.value, scope)
+        self._bind(statement.name, value, statement, scope)
+        if value is not None:
+            self._name(prefix + statement.name, value, self._place(statement.span, scope))
+
+    def _template(self, expression: tree.Expression, scope: Scope) -> Template | None:
+        """The layer that the expression makes an instance of, if it does."""
+        head = expression.value if isinstance(expression, tree.Subscript) else expression
+        if not isinstance(head, tree.Name):
+            return None
+        try:
+            bound = scope.find(head.name)
+        except KeyError:
+            return None
+        return bound if isinstance(bound, Template) else None
+
+    def _instance(self, statement: tree.Assignment, template: Template, scope: Scope, name: str) -> Instance:
+        layer = template.layer
+        expression = statement.value
+        items = expression.items if isinstance(expression, tree.Subscript) else ()
+        given = self.walker.axes(items, scope, layer.name)
+        site = CallSite(layer.name, expression.span, scope.site)
+        inner = Scope(outer=template.scope, site=site)
+        inner.axes.update(axis_parameters(layer.name, layer.axes, given, expression.span))
+        self.instances += 1
+        if self.instances > INSTANCES or _depth(site) > DEPTH:
+            self.report.add(
+                Mistake("E0480", "this model makes too many layers", expression.span, help=f"at most {INSTANCES}"),
+                scope.site,
+            )
+            raise Exhausted
+        for part in layer.body:
+            self._guarded(part, inner, lambda part=part: self._in_scope(part, inner, f"{name}."))
+        return Instance(name, template, inner)
+
+    def _define(self, statement: tree.Definition | tree.Layer, scope: Scope, bound: Bound) -> None:
+        good = names.check(statement, scope, self.report) if scope.site is None else True
+        self._bind(statement.name, bound if good else None, statement, scope)
+
+    def _use(self, statement: tree.Use) -> None:
+        found = library.scope(statement.library)
+        if found is None:
+            known = library.libraries()
+            help = did_you_mean(statement.library, known) or f"there is {', '.join(known)}"
+            self.scope.names.setdefault(statement.name, None)
+            raise Mistake("E0203", f"there is no library `{statement.library}`", statement.span, help=help)
+        if statement.name not in found.names:
+            help = did_you_mean(statement.name, found.names) or f"it has {', '.join(sorted(found.names))}"
+            raise Mistake(
+                "E0203", f"the library `{statement.library}` has no `{statement.name}`", statement.span, help=help
+            )
+        self._bind(statement.name, found.names[statement.name], statement, self.scope)
+
+    # --- objectives, outputs, metrics
+
+    def _scalar(self, expression: tree.Expression, what: str) -> Value:
+        value = self.walker.value(expression, self.scope)
+        if value is None:
+            raise Poisoned
+        return self._is_scalar(value, expression.span, what)
+
+    def _is_scalar(self, value: Value, span: Span, what: str) -> Value:
+        if value.axes or value.type == "bool":
+            text = written(span)
+            raise Mistake(
+                "E0420",
+                f"{what} is one number, and this has axes"
+                if value.axes
+                else f"{what} is a number, and this is true or false",
+                span,
+                sides=[f"{text} {shown(value.axes)}: {value.type}"],
+                help=f"write mean({text})",
+            )
+        return value
+
+    def _minimize(self, statement: tree.Objective) -> None:
+        if self._objective is not None:
+            mistake = calls.later("more than one objective", statement.span)
+            note = Note(self._objective.span, "the first one")
+            raise Mistake("E0490", mistake.diagnostic.message, statement.span, notes=[note])
+        self._objective = statement
+        value = self._scalar(statement.value, "an objective")
+        name = statement.name or "loss"
+        before = self.graph.at(statement.value.span)
+        node = value.node
+        if statement.sense == "maximize":
+            node = calls.negated(self.graph, node, statement.span)
+        self.graph.at(before)
+        if not node.trained:
+            raise Mistake(
+                "E0421",
+                "there is nothing to train: this depends on no parameter",
+                statement.value.span,
+                help="declare what is to be found: param w = 0",
+            )
+        if statement.name is not None:
+            self._bind(name, value, statement, self.scope)
+            self._name(name, value, statement.span)
+        self.spans.setdefault(name, statement.span)
+        self.objectives.append(Objective(name, node, (), statement.sense, statement.span))
+
+    def _over(self, patterns: tuple[tree.Pattern, ...] | None) -> tuple[str, ...]:
+        if patterns is None:
+            return tuple(self.parameters)
+        chosen: set[str] = set()
+        for pattern in patterns:
+            found = [name for name in self.parameters if _matches(name, pattern.text)]
+            if not found and not self._poisoned(pattern.text):
+                stem = pattern.text.removesuffix(".*")
+                heads = {name.rpartition(".")[0] + ".*" for name in self.parameters if "." in name}
+                if f"{stem}.*" in heads and stem == pattern.text:
+                    help: str | None = f"write {stem}.* for all parameters of `{stem}`"
+                else:
+                    help = did_you_mean(pattern.text, [*self.parameters, *heads])
+                self.report.add(
+                    Mistake(
+                        "E0422",
+                        f"no parameter is called `{pattern.text}`",
+                        pattern.span,
+                        help=help or f"the parameters are {', '.join(self.parameters)}",
+                    )
+                )
+            chosen.update(found)
+        return tuple(name for name in self.parameters if name in chosen)
+
+    def _poisoned(self, text: str) -> bool:
+        head = text.split(".")[0]
+        return head in self.scope.names and self.scope.names[head] is None
+
+    def _named_or_given(self, statement: tree.Output | tree.Metric) -> tuple[Value, Span]:
+        """The value of an output or a metric, which is one of its own or a value that has the name already."""
+        if statement.value is None:
+            bound = self.walker.bound(statement.name, statement.span, self.scope)
+            if not isinstance(bound, Value):
+                raise Mistake(
+                    "E0210", f"`{statement.name}` is not a value", statement.span, help="apply it to an input first"
+                )
+            return bound, statement.span
+        value = self.walker.value(statement.value, self.scope)
+        self._bind(statement.name, value, statement, self.scope)
+        if value is None:
+            raise Poisoned
+        self._name(statement.name, value, statement.span)
+        return value, statement.value.span
+
+    def _output(self, statement: tree.Output) -> None:
+        if statement.name in self.outputs:
+            raise Mistake("E0201", f"the output `{statement.name}` stands here twice", statement.span)
+        self.outputs[statement.name] = None
+        value, _ = self._named_or_given(statement)
+        before = self.graph.at(statement.span)
+        self.outputs[statement.name] = self._whole(value)
+        self.graph.at(before)
+
+    def _metric(self, statement: tree.Metric) -> None:
+        if statement.name in self.metrics:
+            raise Mistake("E0201", f"the metric `{statement.name}` stands here twice", statement.span)
+        self.metrics[statement.name] = None
+        value, span = self._named_or_given(statement)
+        self.metrics[statement.name] = self._is_scalar(value, span, "a metric").node
+
+    def _finish(self) -> None:
+        """What can be said only when all has been read."""
+        if self._objective is None and not self.outputs:
+            raise_span = Span(self.source, 0, 0)
+            self.report.add(
+                Mistake(
+                    "E0423",
+                    "the model has nothing to compute",
+                    raise_span,
+                    help="write minimize and what is to be made small, or output and a value",
+                )
+            )
+        if self._objective is not None:
+            over = self._over(self._objective.over)
+            self.objectives = [Objective(o.name, o.value, over, o.sense, o.span) for o in self.objectives]
+        for axis in self.table.names():
+            try:
+                self.table.axis(axis, self.table.first(axis))
+            except Mistake as mistake:
+                self.report.add(mistake)
+            except Poisoned:
+                continue
+
+
+def _matches(name: str, pattern: str) -> bool:
+    if pattern.endswith(".*"):
+        return name.startswith(pattern[:-1])
+    return pattern in ("*", name)
+
+
+def _middle(lower: Expr | None, upper: Expr | None) -> float:
+    """Where a parameter starts that is given no start: 0, or what an unconstrained 0 stands for."""
+    if lower is not None and upper is not None:
+        return (float(lower) + float(upper)) / 2
+    if lower is not None:
+        return float(lower) + 1.0
+    return float(upper) - 1.0 if upper is not None else 0.0
+
+
+def _interval(lower: Expr | None, upper: Expr | None) -> str:
+    return f"({'-inf' if lower is None else lower}, {'inf' if upper is None else upper})"
+
+
+def _depth(site: CallSite | None) -> int:
+    depth = 0
+    while site is not None:
+        depth, site = depth + 1, site.outer
+    return depth
+
+
+def _no_distribution(span: Span, text: str) -> NoReturn:
+    known = ", ".join(f"{name}({', '.join(arguments)})" for name, arguments in DISTRIBUTIONS.items())
+    help = did_you_mean(text, DISTRIBUTIONS) or f"there are {known}"
+    raise Mistake("E0414", f"`{text}` is not a distribution", span, help=help)

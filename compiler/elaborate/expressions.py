@@ -1,0 +1,574 @@
+"""Expressions: from syntax to nodes.
+
+`Walker.value` walks an expression without recursion: each construct is a generator that yields the parts that it needs
+and is sent their values, and one loop runs them all. So neither a sum of 5,000 terms nor a tower of calls can break it,
+and the span that new nodes carry, the notes of a mistake and the budgets stand in one place, the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+from .. import functions, tree
+from ..graph import Axis, Constant, Graph, placeholder
+from ..source import Source, Span
+from . import calls, numbers, selection
+from .axes import Axes
+from .calls import Applied, Operand
+from .mistakes import CallSite, Exhausted, Mistake, Poisoned, Report, did_you_mean, names, shown, written
+from .scope import Bound, Function, Instance, Scope, Template, Value, kind
+
+NODES = 200_000
+"""The most nodes that one model may have before simplification."""
+
+STEPS = 400_000
+"""The most expressions that are visited, inlined functions counted as often as they are called."""
+
+Walk = Generator[tuple[tree.Expression, Scope], Value | None, Value]
+"""A construct on its way: it asks for the value of an expression in a scope, and is sent it; None where it has none."""
+
+_0, _1 = placeholder(0), placeholder(1)
+
+
+class Walker:
+    """Elaborates the expressions of one model into `graph`."""
+
+    def __init__(self, source: Source, graph: Graph, table: Axes, report: Report) -> None:
+        self.source = source
+        self.graph = graph
+        self.table = table
+        self.report = report
+        self.steps = 0
+
+    # --- the loop
+
+    def value(self, expression: tree.Expression, scope: Scope) -> Value | None:
+        """The value of the expression, or None where it has a mistake, which is then in the report."""
+        before = self.graph.at(None)
+        stack = [self._frame(expression, scope, None)]
+        sent: Value | None = None
+        while stack:
+            walk, span, site = stack[-1]
+            self.graph.at(span)
+            try:
+                part, inner = walk.send(sent)
+            except StopIteration as done:
+                sent = done.value
+            except Poisoned:
+                sent = None
+            except Mistake as mistake:
+                self.report.add(mistake, site)
+                sent = None
+            else:
+                self._spend(part.span, inner)
+                stack.append(self._frame(part, inner, span))
+                sent = None
+                continue
+            stack.pop()
+        self.graph.at(before)
+        return sent
+
+    def _frame(
+        self, expression: tree.Expression, scope: Scope, outer: Span | None
+    ) -> tuple[Walk, Span | None, CallSite | None]:
+        own = expression.span.source is self.source
+        return (
+            self._visit(expression, scope),
+            expression.span if own else outer or _model_place(scope, self.source),
+            scope.site,
+        )
+
+    def _spend(self, span: Span, scope: Scope) -> None:
+        self.steps += 1
+        if self.steps > STEPS or len(self.graph.nodes) > NODES:
+            mistake = Mistake(
+                "E0480",
+                "this model is too large once its functions are written out",
+                span,
+                help=f"at most {STEPS} operations are inlined, and {NODES} kept; name a value instead of calling again",
+            )
+            self.report.add(mistake, scope.site)
+            raise Exhausted
+
+    # --- constructs
+
+    def _visit(self, expression: tree.Expression, scope: Scope) -> Walk:
+        match expression:
+            case tree.Number():
+                return self._number(expression)
+            case tree.Boolean():
+                return Value(self.graph.constant(int(expression.value)), (), "bool")
+            case tree.Text():
+                raise Mistake("E0405", "a quoted word has no value here", expression.span)
+            case tree.Name():
+                return self._name(expression, scope)
+            case tree.Unary():
+                return (yield from self._unary(expression, scope))
+            case tree.Binary():
+                return (yield from self._binary(expression, scope))
+            case tree.Conditional():
+                parts = (expression.condition, expression.yes, expression.no)
+                operands = yield from self._operands(parts, scope)
+                return calls.conditional(self.graph, operands, expression.span)
+            case tree.Pipe():
+                argument = tree.Argument(expression.argument.span, None, expression.argument)
+                return (yield from self._apply(expression.function, (argument,), expression, scope))
+            case tree.Call():
+                return (yield from self._apply(expression.function, expression.arguments, expression, scope))
+            case tree.Subscript():
+                return (yield from self._subscript(expression, scope))
+
+    def _operands(
+        self, parts: Sequence[tree.Expression], scope: Scope
+    ) -> Generator[tuple[tree.Expression, Scope], Value | None, tuple[Operand, ...]]:
+        """The values of the parts; Poisoned, after all have been visited, where one has none."""
+        found: list[Operand] = []
+        for part in parts:
+            value = yield part, scope
+            if value is not None:
+                found.append(Operand(value, part.span))
+        if len(found) < len(parts):
+            raise Poisoned
+        return tuple(found)
+
+    def _number(self, expression: tree.Number) -> Value:
+        try:
+            number = numbers.literal(expression.text)
+        except numbers.NoValue as reason:
+            raise Mistake("E0410", f"this {reason}", expression.span) from None
+        whole = expression.text.isdigit()
+        return Value(self.graph.constant(number), (), "int" if whole and number.is_Integer else "float")
+
+    def _name(self, expression: tree.Name, scope: Scope) -> Value:
+        bound = self.bound(expression.name, expression.span, scope)
+        if isinstance(bound, Value):
+            return bound
+        wanted = "x |> " + expression.name if isinstance(bound, (Instance, Function)) else "fc = " + expression.name
+        raise Mistake(
+            "E0210",
+            f"`{expression.name}` is {kind(bound)}, not a value",
+            expression.span,
+            help=f"apply it: {wanted}" if not isinstance(bound, Template) else f"make one of it first: {wanted}",
+        )
+
+    def bound(self, name: str, span: Span, scope: Scope) -> Bound:
+        """What the name means here. Mistake where it means nothing, Poisoned where its own mistake has been told."""
+        try:
+            bound = scope.find(name)
+        except KeyError:
+            if name == "pi":
+                return Value(self.graph.constant(numbers.PI), (), "float")
+            raise unknown(name, span, scope) from None
+        if bound is None:
+            raise Poisoned
+        return bound
+
+    def _unary(self, expression: tree.Unary, scope: Scope) -> Walk:
+        (operand,) = yield from self._operands([expression.operand], scope)
+        if expression.operator == "not":
+            value = calls.truth(operand, "`not`")
+            return Value(calls.negation(self.graph, value.node), value.axes, "bool")
+        value = calls.number(operand, "`-`")
+        node = calls.negated(self.graph, value.node, expression.span)
+        return Value(node, value.axes, value.type)
+
+    def _binary(self, expression: tree.Binary, scope: Scope) -> Walk:
+        operands = yield from self._operands([expression.left, expression.right], scope)
+        operator = expression.operator
+        if operator == "@":
+            return self._matrix_product(operands, expression.span)
+        if operator in ("and", "or"):
+            left, right = (calls.truth(operand, f"`{operator}`").node for operand in operands)
+            node = calls.both(self.graph, left, right) if operator == "and" else calls.either(self.graph, left, right)
+            return Value(node, calls.meet(self.graph, operands, expression.span), "bool")
+        if operator in COMPARISONS:
+            return self._comparison(operator, operands, expression.span)
+        left, right = (calls.number(operand, f"`{operator}`").node for operand in operands)
+        axes = calls.meet(self.graph, operands, expression.span)
+        node = calls.arithmetic(
+            self.graph, operator, left, right, expression.right.span if operator == "/" else expression.span
+        )
+        whole = operator in "+-*" and all(operand.value.type == "int" for operand in operands)
+        return Value(node, axes, "int" if whole else "float")
+
+    def _matrix_product(self, operands: tuple[Operand, ...], span: Span) -> Value:
+        left, right = (calls.number(operand, "`@`") for operand in operands)
+        axes = calls.meet(self.graph, operands, span)
+        shared = tuple(axis for axis in axes if left.axis(axis.name) and right.axis(axis.name))
+        if len(shared) != 1:
+            count = {0: "none", 2: "two", 3: "three", 4: "four"}.get(len(shared), str(len(shared)))
+            texts = [written(operand.span) for operand in operands]
+            product = " * ".join(texts)
+            if shared:
+                help = f"say which to sum over: sum[{shared[-1].name}]({product})"
+            else:
+                help = f"write {product} for the product without a sum, or rename an axis: ({texts[0]})[a -> b]"
+            raise Mistake(
+                "E0321",
+                f"`@` needs exactly one shared axis, and these share {count}",
+                span,
+                sides=calls.sides(operands, f"shared: {names(shared) or 'none'}"),
+                help=help,
+            )
+        node = self.graph.contract([left.node, right.node], shared)
+        return Value(node, calls.left_over(axes, shared), "float")
+
+    def _comparison(self, operator: str, operands: tuple[Operand, ...], span: Span) -> Value:
+        left, right = (operand.value for operand in operands)
+        axes = calls.meet(self.graph, operands, span)
+        if "bool" in (left.type, right.type):
+            if left.type != right.type or operator not in ("==", "!="):
+                raise Mistake(
+                    "E0403",
+                    f"`{operator}` cannot compare these: one is true or false",
+                    span,
+                    sides=["   ".join(f"{operand.side}: {operand.value.type}" for operand in operands)],
+                    help="truth values are compared with each other, by == and !=",
+                )
+        elif left.index and right.index and self.table.root(left.index.name) != self.table.root(right.index.name):
+            raise Mistake(
+                "E0342",
+                "these count along different axes",
+                span,
+                sides=[
+                    f"{written(operands[0].span)} indexes {left.index.name}   "
+                    f"{written(operands[1].span)} indexes {right.index.name}"
+                ],
+                help="compare positions of one axis",
+            )
+        if isinstance(left.node, Constant) and isinstance(right.node, Constant):
+            holds = numbers.compare(operator, left.node.value, right.node.value)
+            return Value(self.graph.constant(int(holds)), axes, "bool")
+        nodes = [left.node, right.node]
+        if operator in ("==", "!="):
+            nodes.sort(key=lambda node: node.id)
+        return Value(self.graph.map(COMPARISONS[operator], nodes), axes, "bool")
+
+    # --- brackets
+
+    def axis(self, item: tree.AxisName, scope: Scope) -> Axis:
+        """The axis that stands in brackets."""
+        return self.table.axis(scope.axis(item.name), item.span)
+
+    def axes(self, items: Sequence[tree.SubscriptItem], scope: Scope, what: str) -> tuple[Axis, ...]:
+        """The axes in the brackets of `what`, each once."""
+        found: dict[str, Axis] = {}
+        for item in items:
+            if not isinstance(item, tree.AxisName):
+                raise Mistake(
+                    "E0330", f"the brackets of `{what}` hold axes, and this is none", item.span, help=f"{what}[k]"
+                )
+            axis = self.axis(item, scope)
+            if axis.name in found:
+                raise Mistake(
+                    "E0334", f"the axis `{axis.name}` stands here twice", item.span, help="name each axis once"
+                )
+            found[axis.name] = axis
+        return tuple(found.values())
+
+    def _subscript(self, expression: tree.Subscript, scope: Scope) -> Walk:
+        subject = expression.value
+        if isinstance(subject, tree.Name) and not _defined(subject.name, scope):
+            if subject.name in calls.ARRAYS:
+                axes = self.axes(expression.items, scope, subject.name)
+                return calls.array(self.graph, subject.name, axes, expression.span)
+            if subject.name in calls.LATER:
+                raise calls.later(f"`{subject.name}`", expression.span)
+            if subject.name in calls.RULES:
+                raise Mistake(
+                    "E0210",
+                    f"`{subject.name}` is a function, not a value",
+                    expression.span,
+                    help=f"call it: {written(expression.span)}(...)",
+                )
+        (operand,) = yield from self._operands([subject], scope)
+        renames = [item for item in expression.items if isinstance(item, tree.Rename)]
+        for item in expression.items:
+            if isinstance(item, tree.Rename):
+                continue
+            operand = Operand((yield from self._select(operand, item, scope)), expression.span)
+        if renames:
+            pairs = [self._pair(item, scope) for item in renames]
+            value = selection.renamed(self.graph, self.table, operand, pairs, expression.span)
+            operand = Operand(value, expression.span)
+        return operand.value
+
+    def _select(self, subject: Operand, item: tree.SubscriptItem, scope: Scope) -> Walk:
+        match item:
+            case tree.At():
+                name = scope.axis(item.axis.name)
+                (index,) = yield from self._operands([item.index], scope)
+                return selection.at(self.graph, self.table, subject, name, index, item.span)
+            case tree.Slice():
+                name = scope.axis(item.axis.name)
+                parts = [part for part in (item.start, item.stop, item.step) if part is not None]
+                found = list((yield from self._operands(parts, scope)))
+                bounds = tuple(None if p is None else found.pop(0) for p in (item.start, item.stop, item.step))
+                return selection.part(self.graph, subject, name, bounds, item.span)
+            case tree.AxisName():
+                raise Mistake(
+                    "E0348",
+                    f"`{item.name}` alone selects nothing",
+                    item.span,
+                    sides=[subject.side],
+                    help=f"write {item.name} = 0 for a position, {item.name} -> {item.name}' for a renaming",
+                )
+            case _:
+                raise calls.later(f"`{written(item.span)}`", item.span)
+
+    def _pair(self, item: tree.Rename, scope: Scope) -> tuple[str, Axis]:
+        if len(item.before) != 1 or len(item.after) != 1:
+            raise calls.later("merging and splitting axes", item.span)
+        return scope.axis(item.before[0].name), self.axis(item.after[0], scope)
+
+    # --- calls
+
+    def _apply(
+        self,
+        function: tree.Expression,
+        arguments: tuple[tree.Argument, ...],
+        whole: tree.Call | tree.Pipe,
+        scope: Scope,
+    ) -> Walk:
+        items: tuple[tree.SubscriptItem, ...] | None = None
+        named = function
+        if isinstance(function, tree.Subscript):
+            named, items = function.value, function.items
+        if not isinstance(named, tree.Name):
+            help = (
+                "after |> stands the name of a function; f(a, b) is written out"
+                if isinstance(whole, tree.Pipe)
+                else None
+            )
+            raise Mistake("E0211", "this is not a function", function.span, help=help)
+        if not _defined(named.name, scope):
+            if named.name in calls.RULES:
+                return (yield from self._rule(named, items, arguments, whole, scope))
+            if named.name in calls.LATER:
+                raise calls.later(f"`{named.name}`", whole.span)
+            if named.name in calls.ARRAYS:
+                raise Mistake(
+                    "E0211", f"`{named.name}` takes axes, and no arguments", whole.span, help=f"write {named.name}[k]"
+                )
+        try:
+            bound = self.bound(named.name, named.span, scope)
+        except (Mistake, Poisoned):
+            yield from self._visited(arguments, scope)
+            raise
+        match bound:
+            case Function():
+                return (yield from self._inline(bound, named.name, items, arguments, whole.span, scope))
+            case Instance():
+                method = bound.scope.names.get("call")
+                if isinstance(method, Function):
+                    return (yield from self._inline(method, named.name, items, arguments, whole.span, scope))
+                if "call" in bound.scope.names:
+                    raise Poisoned
+                help = "give its layer one: def call(x[d]) = ..."
+                raise Mistake("E0211", f"`{named.name}` has no `call`", named.span, help=help)
+            case Template():
+                raise Mistake(
+                    "E0212",
+                    f"`{named.name}` is a layer, and has no parameters until one is made",
+                    function.span,
+                    help=f"make one first: fc = {written(function.span)}, then use fc",
+                )
+        raise Mistake(
+            "E0211",
+            f"`{named.name}` is a value, not a function",
+            named.span,
+            help=f"to multiply, write {named.name} * (...)",
+        )
+
+    def _visited(
+        self, arguments: tuple[tree.Argument, ...], scope: Scope
+    ) -> Generator[tuple[tree.Expression, Scope], Value | None, None]:
+        """Look at arguments whose function is in error, for mistakes of their own."""
+        for argument in arguments:
+            yield argument.value, scope
+
+    def _rule(
+        self,
+        function: tree.Name,
+        items: tuple[tree.SubscriptItem, ...] | None,
+        arguments: tuple[tree.Argument, ...],
+        whole: tree.Call | tree.Pipe,
+        scope: Scope,
+    ) -> Walk:
+        for argument in arguments:
+            if argument.name is not None:
+                raise Mistake(
+                    "E0404", f"`{function.name}` takes no argument by name", argument.span, help="write its value alone"
+                )
+        parts: Sequence[tree.Expression] = [argument.value for argument in arguments]
+        if function.name in calls.CONTRACTIONS:
+            if len(parts) != 1:
+                raise Mistake(
+                    "E0404",
+                    f"`{function.name}` takes one argument, and {len(parts)} stand here",
+                    whole.span,
+                    help="to add values, write a + b",
+                )
+            parts = _factors(parts[0])
+        axes = None if items is None else self.axes(items, scope, function.name)
+        operands = yield from self._operands(parts, scope)
+        return calls.RULES[function.name](Applied(self.graph, self.table, function.name, whole.span, axes, operands))
+
+    def _inline(
+        self,
+        function: Function,
+        name: str,
+        items: tuple[tree.SubscriptItem, ...] | None,
+        arguments: tuple[tree.Argument, ...],
+        span: Span,
+        scope: Scope,
+    ) -> Walk:
+        definition = function.definition
+        given = () if items is None else self.axes(items, scope, name)
+        inner = Scope(outer=function.scope, site=CallSite(name, span, scope.site))
+        inner.axes.update(axis_parameters(name, definition.axes, given, span))
+        placed = _placed(name, definition, arguments, span)
+        operands = yield from self._operands([argument.value for argument in placed.values()], scope)
+        for formal, operand in zip(placed, operands, strict=True):
+            self._carries(definition, formal, operand, inner)
+            inner.names[formal] = operand.value
+        for parameter in definition.parameters:
+            if parameter.name not in placed and parameter.default is not None:
+                (operand,) = yield from self._operands([parameter.default], inner)
+                inner.names[parameter.name] = operand.value
+        for statement in definition.body:
+            match statement:
+                case tree.Assignment():
+                    inner.names[statement.name] = yield statement.value, inner
+                case tree.Return():
+                    if len(statement.values) != 1:
+                        raise calls.later("returning several values", statement.span)
+                    (result,) = yield from self._operands(statement.values, inner)
+                    return result.value
+        raise Poisoned
+
+    def _carries(self, definition: tree.Definition, name: str, operand: Operand, inner: Scope) -> None:
+        """Mistake where an argument lacks an axis that the definition writes."""
+        formal = next(f for f in definition.parameters if f.name == name)
+        for item in formal.axes:
+            axis = inner.axis(item.name)
+            if operand.value.axis(axis) is None:
+                assert inner.site is not None
+                raise Mistake(
+                    "E0335",
+                    f"`{inner.site.name}` needs the axis `{axis}` in `{name}`, and this has none",
+                    operand.span,
+                    sides=[
+                        f"{operand.side}   {name} [{', '.join(inner.axis(i.name) for i in formal.axes)}]",
+                    ],
+                    help="an argument may have more axes than are written, and not fewer",
+                )
+
+
+COMPARISONS = {
+    "<": functions.less(_0, _1),
+    "<=": functions.less_equal(_0, _1),
+    ">": functions.less(_1, _0),
+    ">=": functions.less_equal(_1, _0),
+    "==": functions.equal(_0, _1),
+    "!=": functions.unequal(_0, _1),
+}
+
+
+def _model_place(scope: Scope, source: Source) -> Span | None:
+    site = scope.site
+    while site is not None:
+        if site.span.source is source:
+            return site.span
+        site = site.outer
+    return None
+
+
+def _defined(name: str, scope: Scope) -> bool:
+    try:
+        scope.find(name)
+    except KeyError:
+        return False
+    return True
+
+
+def _factors(expression: tree.Expression) -> list[tree.Expression]:
+    """The factors of a product, in the order written."""
+    found: list[tree.Expression] = []
+    waiting = [expression]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, tree.Binary) and item.operator == "*":
+            waiting += [item.right, item.left]
+        else:
+            found.append(item)
+    return found
+
+
+def unknown(name: str, span: Span, scope: Scope) -> Mistake:
+    """The mistake of a name that nothing defines."""
+    builtin = [*calls.RULES, *calls.ARRAYS]
+    if name in builtin or name in calls.LATER:
+        example = f"{name}[k]" if name in calls.ARRAYS else f"{name}(x)"
+        return Mistake("E0210", f"`{name}` is a function, not a value", span, help=f"write {example}")
+    head = name.split(".")[0]
+    if head != name and _defined(head, scope) and not isinstance(scope.find(head), Instance):
+        help: str | None = f"`{head}` is {kind(scope.find(head))}; only instances of layers have parts"
+    else:
+        help = did_you_mean(name, [*scope.visible(), *builtin])
+    return Mistake("E0200", f"there is no `{name}`", span, help=help or "define it before it is used")
+
+
+def axis_parameters(
+    name: str, formal: tuple[tree.AxisName, ...], given: tuple[Axis, ...], span: Span
+) -> dict[str, str]:
+    """Which axis each axis parameter stands for. Mistake where their numbers differ."""
+    if len(formal) != len(given):
+        wanted = ", ".join(axis.name for axis in formal)
+        raise Mistake(
+            "E0336",
+            f"`{name}` takes {len(formal)} axis parameters, and {len(given)} stand here"
+            if len(formal) != 1
+            else f"`{name}` takes one axis parameter, and {len(given) or 'none'} stand here",
+            span,
+            sides=[f"{name}[{wanted}]   here {shown(given)}"],
+            help=f"write {name}[{wanted}] with your axes in place of {wanted}"
+            if formal
+            else f"write {name} without brackets",
+        )
+    return {item.name: axis.name for item, axis in zip(formal, given, strict=True)}
+
+
+def _placed(
+    name: str, definition: tree.Definition, arguments: tuple[tree.Argument, ...], span: Span
+) -> dict[str, tree.Argument]:
+    """Each argument under the parameter that it is given to."""
+    formals = [formal.name for formal in definition.parameters]
+    found: dict[str, tree.Argument] = {}
+    for position, argument in enumerate(arguments):
+        if argument.name is None and position >= len(formals):
+            text = ", ".join(formals)
+            raise Mistake(
+                "E0404",
+                f"`{name}` takes {len(formals)} arguments, and {len(arguments)} stand here",
+                span,
+                help=f"{name}({text})",
+            )
+        formal = argument.name or formals[position]
+        if formal not in formals:
+            suggestion = did_you_mean(formal, formals) or f"its arguments are {', '.join(formals)}"
+            raise Mistake("E0404", f"`{name}` has no argument `{formal}`", argument.span, help=suggestion)
+        if formal in found:
+            raise Mistake("E0404", f"the argument `{formal}` of `{name}` is given twice", argument.span)
+        found[formal] = argument
+    missing = [f.name for f in definition.parameters if f.name not in found and f.default is None]
+    if missing:
+        raise Mistake(
+            "E0404",
+            f"`{name}` needs the argument `{missing[0]}`"
+            if len(missing) == 1
+            else f"`{name}` needs {', '.join(missing)}",
+            span,
+            help=f"write {name}({', '.join(formals)})",
+        )
+    return found

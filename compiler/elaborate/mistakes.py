@@ -1,0 +1,126 @@
+"""Mistakes in a model: how elaboration raises, gathers and words them.
+
+A rule raises `Mistake`; whoever walks catches it, notes the calls that led there, and goes on with the next thing, so
+that all independent mistakes are told in one run. Here stand also the few ways in which messages show values and axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+
+from sympy import Expr
+
+from ..graph import Axis
+from ..source import Diagnostic, ModelError, Note, Source, Span
+
+_NOTES = 6  # calls shown with one mistake
+
+
+class Mistake(Exception):
+    """One mistake, on its way to the report."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        sides: Sequence[str] = (),
+        help: str | None = None,
+        notes: Sequence[Note] = (),
+    ) -> None:
+        super().__init__(message)
+        self.diagnostic = Diagnostic(code, message, span, tuple(sides), help, tuple(notes))
+
+
+class Poisoned(Exception):
+    """Something here needs a value whose mistake has been told already."""
+
+
+class Exhausted(Exception):
+    """A budget is used up: elaboration ends with the mistakes told so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallSite:
+    """A call that is being inlined, or a layer that is being made; `outer` is the one it stands in."""
+
+    name: str
+    span: Span
+    outer: CallSite | None
+
+
+@dataclass
+class Report:
+    """The mistakes of one model."""
+
+    source: Source
+    _found: dict[tuple[str, str, int], tuple[int, Diagnostic]] = field(default_factory=dict)
+
+    def add(self, mistake: Mistake, site: CallSite | None = None) -> None:
+        """Take a mistake up, with the calls in which it came to be; the same one in a second call is not told again."""
+        diagnostic = mistake.diagnostic
+        notes = list(diagnostic.notes)
+        place = diagnostic.span.start
+        inside = diagnostic.span.source is not self.source
+        while site is not None:
+            if len(notes) < _NOTES or site.outer is None:
+                notes.append(Note(site.span, f"in this use of `{site.name}`"))
+            if inside and site.span.source is self.source:
+                place = site.span.start
+            site = site.outer
+        key = (diagnostic.code, f"{diagnostic.span.source.name}:{diagnostic.message}", diagnostic.span.start)
+        self._found.setdefault(key, (place, replace(diagnostic, notes=tuple(notes))))
+
+    def check(self) -> None:
+        """Raise ModelError with all mistakes, in the order of the source, if there are any."""
+        if self._found:
+            ordered = sorted(self._found.values(), key=lambda entry: entry[0])
+            raise ModelError(tuple(diagnostic for _, diagnostic in ordered))
+
+
+# ------------------------------------------------------------------------------------------------------------ in words
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that is spelt most like `name`, if one is close."""
+    ordered = sorted(set(candidates) - {name})
+    folded = {candidate.lower(): candidate for candidate in reversed(ordered)}
+    if name.lower() in folded:
+        return folded[name.lower()]
+    found = get_close_matches(name, ordered, n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str | None:
+    """A help line with the nearest name, or None."""
+    found = nearest(name, candidates)
+    return f"did you mean `{found}`?" if found else None
+
+
+def written(span: Span) -> str:
+    """What stands at `span`, on one line and not too long."""
+    text = " ".join(span.text[:200].split())
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def names(axes: Iterable[Axis]) -> str:
+    """`n, d`."""
+    return ", ".join(axis.name for axis in axes)
+
+
+def shown(axes: Sequence[Axis]) -> str:
+    """`[n, d]`, or `[]` for a number."""
+    return f"[{names(axes)}]"
+
+
+def length_text(length: Expr) -> str:
+    """A length as it would be written."""
+    return str(length)
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """`one axis`, `two axes`, `no axes`."""
+    words = {0: "no", 1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
+    return f"{words.get(number, str(number))} {one if number == 1 else many}"

@@ -1,0 +1,133 @@
+"""What a name can mean, and where it is looked up.
+
+A name is bound to a value, a function, a layer, an instance of a layer, or to nothing (its mistake has been told).
+Scopes are lexical: a function sees what stands around its definition, and its axis parameters stand for axes of the
+caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from .. import tree
+from ..graph import Axis, Node
+from ..source import Span
+from .mistakes import CallSite
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """An array of the model. `axes` are those that it has in the language: algebra may have freed the node of some.
+
+    `type` is "float", "int" or "bool"; `index` is the axis along which an "int" is a position, if it is known to be.
+    """
+
+    node: Node
+    axes: tuple[Axis, ...]
+    type: str
+    index: Axis | None = None
+
+    def axis(self, name: str) -> Axis | None:
+        """The axis of that name, or None."""
+        for axis in self.axes:
+            if axis.name == name:
+                return axis
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A `def`, and the scope in which it was written."""
+
+    definition: tree.Definition
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A `layer`, and the scope in which it was written."""
+
+    layer: tree.Layer
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A layer with parameters of its own, under the name `name`."""
+
+    name: str
+    template: Template
+    scope: Scope
+
+
+Bound = Value | Function | Template | Instance | None
+"""What a name is bound to; None where its mistake has been told."""
+
+
+@dataclass
+class Scope:
+    """Names, and axis names that stand for others. `site` is the call in which the scope came to be."""
+
+    outer: Scope | None = None
+    names: dict[str, Bound] = field(default_factory=dict)
+    places: dict[str, Span] = field(default_factory=dict)
+    axes: dict[str, str] = field(default_factory=dict)
+    site: CallSite | None = None
+
+    def chain(self) -> Iterator[Scope]:
+        """This scope and those around it, the innermost first."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.outer
+
+    def find(self, name: str) -> Bound:
+        """What `name` is bound to, dots followed into instances. KeyError where it is bound to nothing."""
+        head, *rest = name.split(".")
+        for scope in self.chain():
+            if head in scope.names:
+                bound = scope.names[head]
+                break
+        else:
+            raise KeyError(head)
+        for part in rest:
+            if bound is None:
+                return None
+            if not isinstance(bound, Instance) or part not in bound.scope.names:
+                raise KeyError(name)
+            bound = bound.scope.names[part]
+        return bound
+
+    def visible(self) -> list[str]:
+        """Every name that can be written here, members of instances with their dots."""
+        found: list[str] = []
+        waiting = [(name, bound) for scope in self.chain() for name, bound in scope.names.items()]
+        while waiting:
+            name, bound = waiting.pop()
+            found.append(name)
+            if isinstance(bound, Instance):
+                waiting.extend((f"{name}.{part}", inner) for part, inner in bound.scope.names.items())
+        return found
+
+    def axis(self, name: str) -> str:
+        """The model's axis that `name` stands for here, primes kept."""
+        base = name.rstrip("'")
+        primes = name[len(base) :]
+        for scope in self.chain():
+            if base in scope.axes:
+                return scope.axes[base] + primes
+        return name
+
+
+def kind(bound: Bound) -> str:
+    """What `bound` is, in words."""
+    match bound:
+        case Function():
+            return "a function"
+        case Template():
+            return "a layer"
+        case Instance():
+            return "an instance of a layer"
+        case _:
+            return "a value"
