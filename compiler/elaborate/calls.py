@@ -12,28 +12,25 @@ from dataclasses import dataclass
 import sympy
 from sympy import Expr
 
-from .. import functions
-from ..graph import Axis, Constant, Graph, Node, placeholder
+from ..graph import Axis, Constant, Graph, Node
 from ..source import Span
 from . import numbers
 from .axes import Axes
-from .mistakes import Mistake, counted, names, shown, written
+from .mistakes import Mistake, counted, in_words, names
+from .operations import (
+    POINTWISE,
+    Operand,
+    arithmetic,
+    choose,
+    conditional,
+    meet,
+    number,
+    pointwise,
+    positive,
+    sides,
+    truth,
+)
 from .scope import Value
-
-_0, _1, _2 = placeholder(0), placeholder(1), placeholder(2)
-
-
-@dataclass(frozen=True, slots=True)
-class Operand:
-    """A value, and where it stands."""
-
-    value: Value
-    span: Span
-
-    @property
-    def side(self) -> str:
-        """The operand as a side of a diagnostic."""
-        return f"{written(self.span)} {shown(self.value.axes)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,106 +48,7 @@ class Applied:
     operands: tuple[Operand, ...]
 
 
-# ----------------------------------------------------------------------------------------------------- shared by rules
-
-
-def sides(operands: Sequence[Operand], more: str = "") -> list[str]:
-    """One line that shows all operands."""
-    return ["   ".join([*(operand.side for operand in operands), *([more] if more else [])])]
-
-
-def meet(graph: Graph, operands: Sequence[Operand], span: Span) -> tuple[Axis, ...]:
-    """All axes of the operands. Mistake where they have an axis of one name with two lengths."""
-    found: dict[str, tuple[Axis, Operand]] = {}
-    for operand in operands:
-        for axis in operand.value.axes:
-            before, other = found.setdefault(axis.name, (axis, operand))
-            if before.length != axis.length:
-                raise Mistake(
-                    "E0320",
-                    f"these have different lengths along `{axis.name}`",
-                    span,
-                    sides=[
-                        f"{written(other.span)} has length {before.length} along {axis.name}   "
-                        f"{written(operand.span)} has length {axis.length}"
-                    ],
-                    help=f"take the same number of positions of `{axis.name}` on both sides, or rename one of them",
-                )
-    return graph.ordered(axis for axis, _ in found.values())
-
-
-def number(operand: Operand, what: str) -> Value:
-    """The operand's value. Mistake where it is a truth value."""
-    if operand.value.type == "bool":
-        text = written(operand.span)
-        raise Mistake(
-            "E0401",
-            f"{what} needs numbers, and this is true or false",
-            operand.span,
-            sides=[f"{operand.side}: bool"],
-            help=f"write (if {text} then 1 else 0); sum and mean count truth values as they are",
-        )
-    return operand.value
-
-
-def truth(operand: Operand, what: str) -> Value:
-    """The operand's value. Mistake where it is a number."""
-    if operand.value.type != "bool":
-        raise Mistake(
-            "E0402",
-            f"{what} needs true or false, and this is a number",
-            operand.span,
-            sides=[f"{operand.side}: {operand.value.type}"],
-            help=f"compare it: {written(operand.span)} > 0",
-        )
-    return operand.value
-
-
-def mapped(graph: Graph, template: Expr, nodes: Sequence[Node], span: Span, fold: Callable[[list[Expr]], Expr]) -> Node:
-    """`template` over the nodes; of numbers alone, what `fold` gives. Mistake where that has no value."""
-    constants = [node.value for node in nodes if isinstance(node, Constant)]
-    if len(constants) < len(nodes):
-        return graph.map(template, nodes)
-    try:
-        return graph.constant(fold(constants))
-    except numbers.NoValue as reason:
-        raise Mistake("E0410", f"this {reason}", span) from None
-
-
-def arithmetic(graph: Graph, operator: str, left: Node, right: Node, span: Span) -> Node:
-    """`left operator right` for + - * / ^."""
-    if operator == "/" and isinstance(right, Constant) and right.value == 0:
-        raise Mistake("E0410", "this divides by zero", span)
-    if operator == "^" and isinstance(right, Constant):
-        template = sympy.Pow(_0, right.value)
-        if not isinstance(left, Constant):
-            return graph.map(template, [left])
-    templates = {"+": _0 + _1, "-": _0 - _1, "*": _0 * _1, "/": _0 / _1, "^": functions.power(_0, _1)}
-    return mapped(graph, templates[operator], [left, right], span, lambda v: numbers.arithmetic(operator, v[0], v[1]))
-
-
-def negated(graph: Graph, node: Node, span: Span) -> Node:
-    """-node."""
-    return mapped(graph, -_0, [node], span, lambda v: -v[0])
-
-
-def pointwise(graph: Graph, name: str, nodes: Sequence[Node], span: Span) -> Node:
-    """The pointwise function of that name."""
-    return mapped(graph, POINTWISE[name], nodes, span, lambda v: numbers.function(name, v))
-
-
 # ----------------------------------------------------------------------------------------------------------- pointwise
-
-POINTWISE: dict[str, Expr] = {
-    **{name: getattr(sympy, name)(_0) for name in ("exp", "log", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan")},
-    **{name: getattr(sympy, name)(_0) for name in ("sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "floor", "sign")},
-    "ceil": sympy.ceiling(_0),
-    "abs": sympy.Abs(_0),
-    "atan2": sympy.atan2(_0, _1),
-    **{name: getattr(functions, name)(_0) for name in ("sigmoid", "softplus", "relu", "step", "log1p", "expm1")},
-    **{name: getattr(functions, name)(_0, _1) for name in ("maximum", "minimum", "xlogy")},
-}
-"""Functions of numbers, point by point, as expressions in placeholders."""
 
 
 def _arity(template: Expr) -> int:
@@ -206,20 +104,6 @@ def _elu(call: Applied) -> Value:
     return Value(node, meet(call.graph, call.operands, call.span), "float")
 
 
-def positive(graph: Graph, node: Node) -> Node:
-    """node > 0, as a truth value or, of a number, as 0 or 1."""
-    if isinstance(node, Constant):
-        return graph.constant(int(bool(node.value > 0)))
-    return graph.map(functions.less(sympy.Integer(0), _0), [node])
-
-
-def choose(graph: Graph, condition: Node, yes: Node, no: Node) -> Node:
-    """Numbers: `yes` where `condition`, else `no`."""
-    if isinstance(condition, Constant):
-        return yes if condition.value != 0 else no
-    return yes if yes is no else graph.map(functions.where(_0, _1, _2), [condition, yes, no])
-
-
 def _stop(call: Applied) -> Value:
     arguments(call, 1)
     no_axes(call)
@@ -233,60 +117,6 @@ def _where(call: Applied) -> Value:
     return conditional(call.graph, call.operands, call.span)
 
 
-def conditional(graph: Graph, operands: Sequence[Operand], span: Span) -> Value:
-    """`if condition then yes else no`, of numbers or of truth values."""
-    condition = truth(operands[0], "a condition")
-    yes, no = operands[1].value, operands[2].value
-    if (yes.type == "bool") != (no.type == "bool"):
-        raise Mistake(
-            "E0403",
-            "one branch is true or false, and the other a number",
-            span,
-            sides=[f"{operands[1].side}: {yes.type}   {operands[2].side}: {no.type}"],
-            help="give both branches the same type",
-        )
-    axes = meet(graph, operands, span)
-    index = yes.index if yes.index == no.index and isinstance(condition.node, Constant) else None
-    if isinstance(condition.node, Constant):
-        chosen = yes if condition.node.value != 0 else no
-        return Value(chosen.node, axes, chosen.type, index)
-    if yes.type == "bool":
-        return Value(_choose_truth(graph, condition.node, yes.node, no.node), axes, "bool")
-    node = choose(graph, condition.node, yes.node, no.node)
-    return Value(node, axes, node.dtype)
-
-
-def _choose_truth(graph: Graph, condition: Node, yes: Node, no: Node) -> Node:
-    if isinstance(yes, Constant):
-        return either(graph, condition, no) if yes.value != 0 else both(graph, negation(graph, condition), no)
-    if isinstance(no, Constant):
-        return either(graph, negation(graph, condition), yes) if no.value != 0 else both(graph, condition, yes)
-    return graph.map(functions.where(_0, _1, _2), [condition, yes, no])
-
-
-def both(graph: Graph, left: Node, right: Node) -> Node:
-    """left and right."""
-    for this, other in ((left, right), (right, left)):
-        if isinstance(this, Constant):
-            return other if this.value != 0 else this
-    return left if left is right else graph.map(functions.both(_0, _1), [left, right])
-
-
-def either(graph: Graph, left: Node, right: Node) -> Node:
-    """left or right."""
-    for this, other in ((left, right), (right, left)):
-        if isinstance(this, Constant):
-            return this if this.value != 0 else other
-    return left if left is right else graph.map(functions.either(_0, _1), [left, right])
-
-
-def negation(graph: Graph, node: Node) -> Node:
-    """not node."""
-    if isinstance(node, Constant):
-        return graph.constant(int(node.value == 0))
-    return graph.map(functions.negation(_0), [node])
-
-
 # ---------------------------------------------------------------------------------------------------------- reductions
 
 
@@ -295,7 +125,8 @@ def arguments(call: Applied, least: int, most: int | None = None) -> None:
     most = least if most is None else most
     if not least <= len(call.operands) <= most:
         wanted = counted(least, "argument", "arguments") if least == most else f"{least} to {most} arguments"
-        raise Mistake("E0404", f"`{call.name}` takes {wanted}, and {len(call.operands)} stand here", call.span)
+        given = in_words(len(call.operands))
+        raise Mistake("E0404", f"`{call.name}` takes {wanted}, and is given {given}", call.span)
 
 
 def no_axes(call: Applied) -> None:

@@ -7,30 +7,27 @@ more about it, and elaboration goes on with the next.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
-import sympy
 from sympy import Expr, Integer
 
-from .. import functions, tree
+from .. import tree
 from ..graph import (
     Axis,
     Constant,
     Graph,
-    Initial,
     Input,
-    Leaf,
     Node,
     Objective,
     Parameter,
     Program,
-    placeholder,
 )
 from ..source import Note, Span
-from . import calls, library, names, numbers
+from . import calls, library, names, numbers, operations, parameters
+from .arguments import axis_parameters
 from .axes import Axes, split
-from .expressions import Walker, axis_parameters
+from .expressions import Walker
 from .mistakes import CallSite, Exhausted, Mistake, Poisoned, Report, did_you_mean, shown, written
 from .scope import Bound, Function, Instance, Scope, Template, Value
 
@@ -43,13 +40,6 @@ INSTANCES = 20_000
 DEPTH = 60
 """How deep layers may hold layers."""
 
-DISTRIBUTIONS = {"normal": ("mean", "std"), "uniform": ("low", "high"), "glorot": ("gain",), "he": ()}
-"""What a parameter can be drawn from, and the names of the arguments."""
-
-_DEFAULTS = {"normal": (Integer(0), Integer(1)), "uniform": (None, None), "glorot": (Integer(1),), "he": ()}
-
-_0 = placeholder(0)
-
 
 class Elaboration:
     """The elaboration of one model; `program` is what it gives."""
@@ -59,31 +49,32 @@ class Elaboration:
         self.source = model.span.source
         self.report = Report(self.source)
         self.graph = Graph()
-        self.table = Axes(model, self.graph, self.report)
-        self.walker = Walker(self.source, self.graph, self.table, self.report)
-        self.scope = Scope()
+        self.scope = Scope(ahead=_defined_names(model))
         self.overrides = dict(constants)
         self.parameters: dict[str, Parameter | None] = {}
         self.inputs: list[Input] = []
-        self.constants: dict[str, Expr] = {}
         self.objectives: list[Objective] = []
         self.outputs: dict[str, Node | None] = {}
         self.metrics: dict[str, Node | None] = {}
         self.named: dict[str, Node] = {}
         self.spans: dict[str, Span] = {}
         self.instances = 0
+        self.failed = False
         self._objective: tree.Objective | None = None
 
     def program(self) -> Program:
         """The whole model. ModelError where it has mistakes."""
         try:
+            self.table = Axes(self.model, self.graph, self.report)
+            self.walker = Walker(self.source, self.graph, self.table, self.report)
             self._overridden()
             for statement in self.model.statements:
                 self._statement(statement)
             self._finish()
         except Exhausted:
-            pass
+            self.failed = True
         self.report.check()
+        assert not self.failed, "a statement failed, and no mistake was told"
         order = sorted(self.table.all(), key=lambda axis: self.graph.rank(axis.name))
         return Program(
             graph=self.graph,
@@ -102,7 +93,7 @@ class Elaboration:
 
     def _statement(self, statement: tree.Statement) -> None:
         """Elaborate one statement of the model; a mistake in it is reported, and its name is bound to nothing."""
-        self._guarded(statement, self.scope, lambda: self._of_model(statement))
+        self._guarded(statement, self.scope, partial(self._of_model, statement))
 
     def _of_model(self, statement: tree.Statement) -> None:
         match statement:
@@ -125,10 +116,10 @@ class Elaboration:
             case tree.Scan():
                 self.scope.names.update(dict.fromkeys(statement.names))
                 raise calls.later("`scan`", statement.axis.span)
-            case tree.Return() | tree.Yield():
-                word = "return" if isinstance(statement, tree.Return) else "yield"
-                home = "def" if isinstance(statement, tree.Return) else "scan"
-                raise Mistake("E0220", f"`{word}` stands outside a {home}", statement.span)
+            case tree.Return():
+                raise Mistake("E0220", "`return` stands outside a function", statement.span)
+            case tree.Yield():
+                raise Mistake("E0220", "`yield` stands outside a scan", statement.span)
             case _:
                 self._in_scope(statement, self.scope, "")
 
@@ -144,15 +135,11 @@ class Elaboration:
             case tree.Layer():
                 self._define(statement, scope, Template(statement, scope))
             case tree.Constant():
-                self._bind(statement.name, Value(*self._number(statement.value, scope), "float"), statement, scope)
+                self._bind(statement.name, _constant_value(self._number(statement.value, scope)), statement, scope)
             case _:
-                kind = type(statement).__name__.lower()
-                raise Mistake(
-                    "E0220", f"`{kind}` cannot stand in a layer", statement.span, help="write it in the model"
-                )
+                raise names.misplaced(statement, "layer")
 
-    def _guarded(self, statement: tree.Statement, scope: Scope, action: object) -> None:
-        assert callable(action)
+    def _guarded(self, statement: tree.Statement, scope: Scope, action: Callable[[], None]) -> None:
         try:
             action()
         except Mistake as mistake:
@@ -162,12 +149,14 @@ class Elaboration:
             self._poison(statement, scope)
 
     def _poison(self, statement: tree.Statement, scope: Scope) -> None:
+        self.failed = True
         name = getattr(statement, "name", None)
         if isinstance(name, str):
             scope.names.setdefault(name, None)
 
     def _bind(self, name: str, bound: Bound, statement: tree.Statement, scope: Scope) -> None:
         if name in scope.places:
+            scope.names[name] = None
             raise names.twice(name, statement, scope)
         scope.names[name] = bound
         scope.places[name] = getattr(statement, "name_span", statement.span)
@@ -233,7 +222,7 @@ class Elaboration:
         self.spans[statement.name] = statement.span
 
     def _constant(self, statement: tree.Constant) -> None:
-        node, axes = self._number(statement.value, self.scope)
+        node = self._number(statement.value, self.scope)
         if statement.name in self.overrides:
             try:
                 node = self.graph.constant(numbers.literal(repr(float(self.overrides[statement.name]))))
@@ -242,10 +231,9 @@ class Elaboration:
                     "E0411", f"the value given for `{statement.name}` is not finite", statement.span
                 ) from None
         assert isinstance(node, Constant)
-        self._bind(
-            statement.name, Value(node, axes, "int" if node.value.is_Integer else "float"), statement, self.scope
-        )
-        self.constants[statement.name] = node.value
+        self._bind(statement.name, _constant_value(node), statement, self.scope)
+        self.named[statement.name] = node
+        self.spans[statement.name] = statement.span
 
     def _overridden(self) -> None:
         declared = [s.name for s in self.model.statements if isinstance(s, tree.Constant)]
@@ -258,7 +246,7 @@ class Elaboration:
                 Mistake("E0411", f"the model has no constant `{name}` to be given a value", span, help=help)
             )
 
-    def _number(self, expression: tree.Expression, scope: Scope) -> tuple[Constant, tuple[Axis, ...]]:
+    def _number(self, expression: tree.Expression, scope: Scope) -> Constant:
         """A number that is known when the model is compiled."""
         value = self.walker.value(expression, scope)
         if value is None:
@@ -271,10 +259,10 @@ class Elaboration:
                 sides=[f"{written(expression.span)} {shown(value.axes)}: {value.type}"],
                 help="use literals, constants and declared lengths",
             )
-        return value.node, ()
+        return value.node
 
     def _bound(self, expression: tree.Expression | None, scope: Scope) -> Expr | None:
-        return None if expression is None else self._number(expression, scope)[0].value
+        return None if expression is None else self._number(expression, scope).value
 
     def _parameter(self, statement: tree.Parameter, scope: Scope, prefix: str) -> None:
         axes = self._array_axes(statement.axes, scope, statement.name)
@@ -298,101 +286,18 @@ class Elaboration:
             raise Mistake(
                 "E0413", f"nothing lies between {lower} and {upper}", statement.span, help="write (low, high)"
             )
-        initial = self._initial(statement, scope, lower, upper, axes)
+        initial = parameters.initial(statement, lambda e: self._number(e, scope).value, lower, upper, axes)
         name = prefix + statement.name
         place = self._place(statement.span, scope)
         before = self.graph.at(place)
         leaf = self.graph.leaf("parameter", name, axes)
-        node = self._constrained(leaf, lower, upper)
+        node = parameters.constrained(self.graph, leaf, lower, upper)
         self.graph.at(before)
         value = Value(node, self.graph.ordered(axes), "float")
         self._bind(statement.name, value, statement, scope)
         limits = [None if bound is None else float(bound) for bound in (lower, upper)]
         self.parameters[name] = Parameter(name, axes, leaf, node, initial, limits[0], limits[1], place)
         self._name(name, value, place)
-
-    def _constrained(self, leaf: Leaf, lower: Expr | None, upper: Expr | None) -> Node:
-        """What the model sees of an unconstrained leaf: a + exp(u), b - exp(u), a + (b - a) sigmoid(u)."""
-        graph = self.graph
-        if lower is not None and upper is not None:
-            share = graph.map(functions.sigmoid(_0), [leaf])
-            width = graph.constant(numbers.arithmetic("-", upper, lower))
-            scaled = graph.product([width, share])
-            return graph.sum([graph.constant(lower), scaled])
-        if lower is not None:
-            return graph.sum([graph.constant(lower), graph.map(sympy.exp(_0), [leaf])])
-        if upper is not None:
-            grown = graph.map(sympy.exp(_0), [leaf])
-            return graph.map(_0 - placeholder(1), [graph.constant(upper), grown])
-        return leaf
-
-    def _initial(
-        self, statement: tree.Parameter, scope: Scope, lower: Expr | None, upper: Expr | None, axes: tuple[Axis, ...]
-    ) -> Initial:
-        bounded = lower is not None or upper is not None
-        if statement.initial is None:
-            return Initial("constant", (_middle(lower, upper),))
-        if not statement.drawn:
-            start = self._number(statement.initial, scope)[0].value
-            if (lower is not None and start <= lower) or (upper is not None and start >= upper):
-                raise Mistake(
-                    "E0413",
-                    f"`{statement.name}` would start outside its bounds",
-                    statement.initial.span,
-                    sides=[f"start {start}   bounds {_interval(lower, upper)}"],
-                    help="a start lies inside the bounds, not on them",
-                )
-            return Initial("constant", (float(start),))
-        call = statement.initial
-        if not isinstance(call, tree.Call) or not isinstance(call.function, tree.Name):
-            _no_distribution(call.span, written(call.span))
-        kind = call.function.name
-        if kind not in DISTRIBUTIONS:
-            _no_distribution(call.function.span, kind)
-        values = self._distribution(call, kind, scope)
-        if kind in ("glorot", "he") and not axes:
-            raise Mistake(
-                "E0414", f"`{kind}` needs axes, and `{statement.name}` is a number", call.span, help="~ normal(0, 1)"
-            )
-        if kind == "normal" and values[1] < 0:
-            raise Mistake("E0414", "a standard deviation cannot be negative", call.span)
-        if kind == "uniform" and values[0] >= values[1]:
-            raise Mistake(
-                "E0414", f"nothing lies between {values[0]} and {values[1]}", call.span, help="uniform(low, high)"
-            )
-        inside = kind == "uniform" and (lower is None or values[0] >= lower) and (upper is None or values[1] <= upper)
-        if bounded and not inside:
-            raise Mistake(
-                "E0413",
-                f"`{statement.name}` could be drawn outside its bounds",
-                call.span,
-                sides=[f"{written(call.span)}   bounds {_interval(lower, upper)}"],
-                help="draw it from a uniform distribution inside the bounds, or start it at a number",
-            )
-        return Initial(kind, tuple(float(value) for value in values))
-
-    def _distribution(self, call: tree.Call, kind: str, scope: Scope) -> list[Expr]:
-        formals = DISTRIBUTIONS[kind]
-        given: dict[str, Expr] = {}
-        for position, argument in enumerate(call.arguments):
-            if argument.name is None and position >= len(formals):
-                takes = f"{kind}({', '.join(formals)})"
-                raise Mistake(
-                    "E0414", f"`{kind}` has {len(call.arguments)} arguments here", call.span, help=f"write {takes}"
-                )
-            name = argument.name or formals[position]
-            if name not in formals or name in given:
-                raise Mistake(
-                    "E0414", f"`{kind}` cannot take `{name}` here", argument.span, help=f"{kind}({', '.join(formals)})"
-                )
-            given[name] = self._number(argument.value, scope)[0].value
-        values = [given.get(name, default) for name, default in zip(formals, _DEFAULTS[kind], strict=True)]
-        found = [value for value in values if value is not None]
-        if len(found) < len(values):
-            raise Mistake(
-                "E0414", f"`{kind}` needs its arguments", call.span, help=f"write {kind}({', '.join(formals)})"
-            )
-        return found
 
     # --- named values, functions, layers
 
@@ -427,14 +332,14 @@ class Elaboration:
         inner = Scope(outer=template.scope, site=site)
         inner.axes.update(axis_parameters(layer.name, layer.axes, given, expression.span))
         self.instances += 1
-        if self.instances > INSTANCES or _depth(site) > DEPTH:
-            self.report.add(
-                Mistake("E0480", "this model makes too many layers", expression.span, help=f"at most {INSTANCES}"),
-                scope.site,
-            )
+        deep = _depth(site) > DEPTH
+        if deep or self.instances > INSTANCES:
+            message = "layers hold layers too deep here" if deep else "this model makes too many layers"
+            help = f"at most {DEPTH} stand in each other" if deep else f"at most {INSTANCES} are made"
+            self.report.add(Mistake("E0480", message, expression.span, help=help), scope.site)
             raise Exhausted
         for part in layer.body:
-            self._guarded(part, inner, lambda part=part: self._in_scope(part, inner, f"{name}."))
+            self._guarded(part, inner, partial(self._in_scope, part, inner, f"{name}."))
         return Instance(name, template, inner)
 
     def _define(self, statement: tree.Definition | tree.Layer, scope: Scope, bound: Bound) -> None:
@@ -488,7 +393,7 @@ class Elaboration:
         before = self.graph.at(statement.value.span)
         node = value.node
         if statement.sense == "maximize":
-            node = calls.negated(self.graph, node, statement.span)
+            node = operations.negated(self.graph, node, statement.span)
         self.graph.at(before)
         if not node.trained:
             raise Mistake(
@@ -587,23 +492,25 @@ class Elaboration:
                 continue
 
 
+def _constant_value(node: Constant) -> Value:
+    return Value(node, (), "int" if node.value.is_Integer else "float")
+
+
+def _defined_names(model: tree.Model) -> dict[str, Span]:
+    """Where the model defines each name, the first time."""
+    found: dict[str, Span] = {}
+    for statement in model.statements:
+        name = getattr(statement, "name", None)
+        bare = getattr(statement, "value", True) is None
+        if isinstance(name, str) and not bare and not isinstance(statement, tree.AxisDeclaration):
+            found.setdefault(name, getattr(statement, "name_span", statement.span))
+    return found
+
+
 def _matches(name: str, pattern: str) -> bool:
     if pattern.endswith(".*"):
         return name.startswith(pattern[:-1])
     return pattern in ("*", name)
-
-
-def _middle(lower: Expr | None, upper: Expr | None) -> float:
-    """Where a parameter starts that is given no start: 0, or what an unconstrained 0 stands for."""
-    if lower is not None and upper is not None:
-        return (float(lower) + float(upper)) / 2
-    if lower is not None:
-        return float(lower) + 1.0
-    return float(upper) - 1.0 if upper is not None else 0.0
-
-
-def _interval(lower: Expr | None, upper: Expr | None) -> str:
-    return f"({'-inf' if lower is None else lower}, {'inf' if upper is None else upper})"
 
 
 def _depth(site: CallSite | None) -> int:
@@ -611,9 +518,3 @@ def _depth(site: CallSite | None) -> int:
     while site is not None:
         depth, site = depth + 1, site.outer
     return depth
-
-
-def _no_distribution(span: Span, text: str) -> NoReturn:
-    known = ", ".join(f"{name}({', '.join(arguments)})" for name, arguments in DISTRIBUTIONS.items())
-    help = did_you_mean(text, DISTRIBUTIONS) or f"there are {known}"
-    raise Mistake("E0414", f"`{text}` is not a distribution", span, help=help)

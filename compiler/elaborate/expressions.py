@@ -12,17 +12,28 @@ from collections.abc import Generator, Sequence
 from .. import functions, tree
 from ..graph import Axis, Constant, Graph, placeholder
 from ..source import Source, Span
-from . import calls, numbers, selection
+from . import calls, numbers, operations, selection
+from .arguments import axis_parameters, defined, factors, placed, unknown
 from .axes import Axes
-from .calls import Applied, Operand
-from .mistakes import CallSite, Exhausted, Mistake, Poisoned, Report, did_you_mean, names, shown, written
+from .calls import Applied
+from .mistakes import (
+    CallSite,
+    Exhausted,
+    Mistake,
+    Poisoned,
+    Report,
+    in_words,
+    names,
+    written,
+)
+from .operations import Operand
 from .scope import Bound, Function, Instance, Scope, Template, Value, kind
 
 NODES = 200_000
 """The most nodes that one model may have before simplification."""
 
-STEPS = 400_000
-"""The most expressions that are visited, inlined functions counted as often as they are called."""
+STEPS = 60_000
+"""The most expressions that are visited inside of functions, each as often as its function is called."""
 
 Walk = Generator[tuple[tree.Expression, Scope], Value | None, Value]
 """A construct on its way: it asks for the value of an expression in a scope, and is sent it; None where it has none."""
@@ -79,7 +90,7 @@ class Walker:
         )
 
     def _spend(self, span: Span, scope: Scope) -> None:
-        self.steps += 1
+        self.steps += scope.site is not None
         if self.steps > STEPS or len(self.graph.nodes) > NODES:
             mistake = Mistake(
                 "E0480",
@@ -109,7 +120,7 @@ class Walker:
             case tree.Conditional():
                 parts = (expression.condition, expression.yes, expression.no)
                 operands = yield from self._operands(parts, scope)
-                return calls.conditional(self.graph, operands, expression.span)
+                return operations.conditional(self.graph, operands, expression.span)
             case tree.Pipe():
                 argument = tree.Argument(expression.argument.span, None, expression.argument)
                 return (yield from self._apply(expression.function, (argument,), expression, scope))
@@ -166,10 +177,10 @@ class Walker:
     def _unary(self, expression: tree.Unary, scope: Scope) -> Walk:
         (operand,) = yield from self._operands([expression.operand], scope)
         if expression.operator == "not":
-            value = calls.truth(operand, "`not`")
-            return Value(calls.negation(self.graph, value.node), value.axes, "bool")
-        value = calls.number(operand, "`-`")
-        node = calls.negated(self.graph, value.node, expression.span)
+            value = operations.truth(operand, "`not`")
+            return Value(operations.negation(self.graph, value.node), value.axes, "bool")
+        value = operations.number(operand, "`-`")
+        node = operations.negated(self.graph, value.node, expression.span)
         return Value(node, value.axes, value.type)
 
     def _binary(self, expression: tree.Binary, scope: Scope) -> Walk:
@@ -178,36 +189,39 @@ class Walker:
         if operator == "@":
             return self._matrix_product(operands, expression.span)
         if operator in ("and", "or"):
-            left, right = (calls.truth(operand, f"`{operator}`").node for operand in operands)
-            node = calls.both(self.graph, left, right) if operator == "and" else calls.either(self.graph, left, right)
-            return Value(node, calls.meet(self.graph, operands, expression.span), "bool")
+            left, right = (operations.truth(operand, f"`{operator}`").node for operand in operands)
+            node = (
+                operations.both(self.graph, left, right)
+                if operator == "and"
+                else operations.either(self.graph, left, right)
+            )
+            return Value(node, operations.meet(self.graph, operands, expression.span), "bool")
         if operator in COMPARISONS:
             return self._comparison(operator, operands, expression.span)
-        left, right = (calls.number(operand, f"`{operator}`").node for operand in operands)
-        axes = calls.meet(self.graph, operands, expression.span)
-        node = calls.arithmetic(
+        left, right = (operations.number(operand, f"`{operator}`").node for operand in operands)
+        axes = operations.meet(self.graph, operands, expression.span)
+        node = operations.arithmetic(
             self.graph, operator, left, right, expression.right.span if operator == "/" else expression.span
         )
         whole = operator in "+-*" and all(operand.value.type == "int" for operand in operands)
         return Value(node, axes, "int" if whole else "float")
 
     def _matrix_product(self, operands: tuple[Operand, ...], span: Span) -> Value:
-        left, right = (calls.number(operand, "`@`") for operand in operands)
-        axes = calls.meet(self.graph, operands, span)
+        left, right = (operations.number(operand, "`@`") for operand in operands)
+        axes = operations.meet(self.graph, operands, span)
         shared = tuple(axis for axis in axes if left.axis(axis.name) and right.axis(axis.name))
         if len(shared) != 1:
-            count = {0: "none", 2: "two", 3: "three", 4: "four"}.get(len(shared), str(len(shared)))
             texts = [written(operand.span) for operand in operands]
             product = " * ".join(texts)
             if shared:
                 help = f"say which to sum over: sum[{shared[-1].name}]({product})"
             else:
-                help = f"write {product} for the product without a sum, or rename an axis: ({texts[0]})[a -> b]"
+                help = f"write {product} for the product without a sum; to sum, both must have the axis"
             raise Mistake(
                 "E0321",
-                f"`@` needs exactly one shared axis, and these share {count}",
+                f"`@` needs exactly one shared axis, and these share {in_words(len(shared))}",
                 span,
-                sides=calls.sides(operands, f"shared: {names(shared) or 'none'}"),
+                sides=operations.sides(operands, f"shared: {names(shared) or 'none'}"),
                 help=help,
             )
         node = self.graph.contract([left.node, right.node], shared)
@@ -215,7 +229,7 @@ class Walker:
 
     def _comparison(self, operator: str, operands: tuple[Operand, ...], span: Span) -> Value:
         left, right = (operand.value for operand in operands)
-        axes = calls.meet(self.graph, operands, span)
+        axes = operations.meet(self.graph, operands, span)
         if "bool" in (left.type, right.type):
             if left.type != right.type or operator not in ("==", "!="):
                 raise Mistake(
@@ -248,7 +262,12 @@ class Walker:
 
     def axis(self, item: tree.AxisName, scope: Scope) -> Axis:
         """The axis that stands in brackets."""
-        return self.table.axis(scope.axis(item.name), item.span)
+        name = scope.axis(item.name)
+        if not self.table.knows(name) and defined(name, scope):
+            bound = scope.find(name)
+            has = f"; its axes are {names(bound.axes)}" if isinstance(bound, Value) and bound.axes else ""
+            raise Mistake("E0300", f"`{name}` is not an axis", item.span, help=f"it is {kind(bound)}{has}")
+        return self.table.axis(name, item.span)
 
     def axes(self, items: Sequence[tree.SubscriptItem], scope: Scope, what: str) -> tuple[Axis, ...]:
         """The axes in the brackets of `what`, each once."""
@@ -260,15 +279,16 @@ class Walker:
                 )
             axis = self.axis(item, scope)
             if axis.name in found:
-                raise Mistake(
-                    "E0334", f"the axis `{axis.name}` stands here twice", item.span, help="name each axis once"
-                )
+                base = axis.name.rstrip(PRIME)
+                again = what in calls.RULES or what in calls.ARRAYS
+                help = "name each axis once" if again else f"a copy is another axis: axis {base}2 like {base}"
+                raise Mistake("E0334", f"the axis `{axis.name}` stands here twice", item.span, help=help)
             found[axis.name] = axis
         return tuple(found.values())
 
     def _subscript(self, expression: tree.Subscript, scope: Scope) -> Walk:
         subject = expression.value
-        if isinstance(subject, tree.Name) and not _defined(subject.name, scope):
+        if isinstance(subject, tree.Name) and not defined(subject.name, scope):
             if subject.name in calls.ARRAYS:
                 axes = self.axes(expression.items, scope, subject.name)
                 return calls.array(self.graph, subject.name, axes, expression.span)
@@ -319,7 +339,12 @@ class Walker:
     def _pair(self, item: tree.Rename, scope: Scope) -> tuple[str, Axis]:
         if len(item.before) != 1 or len(item.after) != 1:
             raise calls.later("merging and splitting axes", item.span)
-        return scope.axis(item.before[0].name), self.axis(item.after[0], scope)
+        before, after = item.before[0], item.after[0]
+        if not self.table.knows(scope.axis(after.name)):
+            like = f"axis {after.name.rstrip(PRIME)} like {before.name}"
+            help = f"a prime makes a copy: {before.name}'; or declare one: {like}"
+            raise Mistake("E0300", f"there is no axis `{after.name}`", after.span, help=help)
+        return scope.axis(before.name), self.axis(after, scope)
 
     # --- calls
 
@@ -335,13 +360,14 @@ class Walker:
         if isinstance(function, tree.Subscript):
             named, items = function.value, function.items
         if not isinstance(named, tree.Name):
-            help = (
-                "after |> stands the name of a function; f(a, b) is written out"
-                if isinstance(whole, tree.Pipe)
-                else None
-            )
+            help = None
+            if isinstance(whole, tree.Pipe):
+                help = "after |> stands the name of a function"
+                if isinstance(function, tree.Call):
+                    given = [whole.argument, *(argument.value for argument in function.arguments)]
+                    help = f"write {written(function.function.span)}({', '.join(written(e.span) for e in given)})"
             raise Mistake("E0211", "this is not a function", function.span, help=help)
-        if not _defined(named.name, scope):
+        if not defined(named.name, scope):
             if named.name in calls.RULES:
                 return (yield from self._rule(named, items, arguments, whole, scope))
             if named.name in calls.LATER:
@@ -405,11 +431,11 @@ class Walker:
             if len(parts) != 1:
                 raise Mistake(
                     "E0404",
-                    f"`{function.name}` takes one argument, and {len(parts)} stand here",
+                    f"`{function.name}` takes one argument, and is given {in_words(len(parts))}",
                     whole.span,
                     help="to add values, write a + b",
                 )
-            parts = _factors(parts[0])
+            parts = factors(parts[0])
         axes = None if items is None else self.axes(items, scope, function.name)
         operands = yield from self._operands(parts, scope)
         return calls.RULES[function.name](Applied(self.graph, self.table, function.name, whole.span, axes, operands))
@@ -427,13 +453,13 @@ class Walker:
         given = () if items is None else self.axes(items, scope, name)
         inner = Scope(outer=function.scope, site=CallSite(name, span, scope.site))
         inner.axes.update(axis_parameters(name, definition.axes, given, span))
-        placed = _placed(name, definition, arguments, span)
-        operands = yield from self._operands([argument.value for argument in placed.values()], scope)
-        for formal, operand in zip(placed, operands, strict=True):
+        given_to = placed(name, definition, arguments, span)
+        operands = yield from self._operands([argument.value for argument in given_to.values()], scope)
+        for formal, operand in zip(given_to, operands, strict=True):
             self._carries(definition, formal, operand, inner)
             inner.names[formal] = operand.value
         for parameter in definition.parameters:
-            if parameter.name not in placed and parameter.default is not None:
+            if parameter.name not in given_to and parameter.default is not None:
                 (operand,) = yield from self._operands([parameter.default], inner)
                 inner.names[parameter.name] = operand.value
         for statement in definition.body:
@@ -465,6 +491,8 @@ class Walker:
                 )
 
 
+PRIME = "'"
+
 COMPARISONS = {
     "<": functions.less(_0, _1),
     "<=": functions.less_equal(_0, _1),
@@ -482,93 +510,3 @@ def _model_place(scope: Scope, source: Source) -> Span | None:
             return site.span
         site = site.outer
     return None
-
-
-def _defined(name: str, scope: Scope) -> bool:
-    try:
-        scope.find(name)
-    except KeyError:
-        return False
-    return True
-
-
-def _factors(expression: tree.Expression) -> list[tree.Expression]:
-    """The factors of a product, in the order written."""
-    found: list[tree.Expression] = []
-    waiting = [expression]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, tree.Binary) and item.operator == "*":
-            waiting += [item.right, item.left]
-        else:
-            found.append(item)
-    return found
-
-
-def unknown(name: str, span: Span, scope: Scope) -> Mistake:
-    """The mistake of a name that nothing defines."""
-    builtin = [*calls.RULES, *calls.ARRAYS]
-    if name in builtin or name in calls.LATER:
-        example = f"{name}[k]" if name in calls.ARRAYS else f"{name}(x)"
-        return Mistake("E0210", f"`{name}` is a function, not a value", span, help=f"write {example}")
-    head = name.split(".")[0]
-    if head != name and _defined(head, scope) and not isinstance(scope.find(head), Instance):
-        help: str | None = f"`{head}` is {kind(scope.find(head))}; only instances of layers have parts"
-    else:
-        help = did_you_mean(name, [*scope.visible(), *builtin])
-    return Mistake("E0200", f"there is no `{name}`", span, help=help or "define it before it is used")
-
-
-def axis_parameters(
-    name: str, formal: tuple[tree.AxisName, ...], given: tuple[Axis, ...], span: Span
-) -> dict[str, str]:
-    """Which axis each axis parameter stands for. Mistake where their numbers differ."""
-    if len(formal) != len(given):
-        wanted = ", ".join(axis.name for axis in formal)
-        raise Mistake(
-            "E0336",
-            f"`{name}` takes {len(formal)} axis parameters, and {len(given)} stand here"
-            if len(formal) != 1
-            else f"`{name}` takes one axis parameter, and {len(given) or 'none'} stand here",
-            span,
-            sides=[f"{name}[{wanted}]   here {shown(given)}"],
-            help=f"write {name}[{wanted}] with your axes in place of {wanted}"
-            if formal
-            else f"write {name} without brackets",
-        )
-    return {item.name: axis.name for item, axis in zip(formal, given, strict=True)}
-
-
-def _placed(
-    name: str, definition: tree.Definition, arguments: tuple[tree.Argument, ...], span: Span
-) -> dict[str, tree.Argument]:
-    """Each argument under the parameter that it is given to."""
-    formals = [formal.name for formal in definition.parameters]
-    found: dict[str, tree.Argument] = {}
-    for position, argument in enumerate(arguments):
-        if argument.name is None and position >= len(formals):
-            text = ", ".join(formals)
-            raise Mistake(
-                "E0404",
-                f"`{name}` takes {len(formals)} arguments, and {len(arguments)} stand here",
-                span,
-                help=f"{name}({text})",
-            )
-        formal = argument.name or formals[position]
-        if formal not in formals:
-            suggestion = did_you_mean(formal, formals) or f"its arguments are {', '.join(formals)}"
-            raise Mistake("E0404", f"`{name}` has no argument `{formal}`", argument.span, help=suggestion)
-        if formal in found:
-            raise Mistake("E0404", f"the argument `{formal}` of `{name}` is given twice", argument.span)
-        found[formal] = argument
-    missing = [f.name for f in definition.parameters if f.name not in found and f.default is None]
-    if missing:
-        raise Mistake(
-            "E0404",
-            f"`{name}` needs the argument `{missing[0]}`"
-            if len(missing) == 1
-            else f"`{name}` needs {', '.join(missing)}",
-            span,
-            help=f"write {name}({', '.join(formals)})",
-        )
-    return found

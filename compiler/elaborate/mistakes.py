@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
-from sympy import Expr
-
 from ..graph import Axis
 from ..source import Diagnostic, ModelError, Note, Source, Span
 
-_NOTES = 6  # calls shown with one mistake
+_NOTES = 4  # calls shown with one mistake, the outermost always among them
+_MOST = 100  # mistakes told of one model
+_CANDIDATES = 500  # names compared with a misspelt one
 
 
 class Mistake(Exception):
@@ -59,19 +59,24 @@ class Report:
     _found: dict[tuple[str, str, int], tuple[int, Diagnostic]] = field(default_factory=dict)
 
     def add(self, mistake: Mistake, site: CallSite | None = None) -> None:
-        """Take a mistake up, with the calls in which it came to be; the same one in a second call is not told again."""
+        """Take a mistake up, with the calls in which it came to be; the same one in a second call is not told again.
+
+        Exhausted where there are so many that no one reads on.
+        """
         diagnostic = mistake.diagnostic
         notes = list(diagnostic.notes)
         place = diagnostic.span.start
         inside = diagnostic.span.source is not self.source
         while site is not None:
-            if len(notes) < _NOTES or site.outer is None:
+            if len(notes) < _NOTES - 1 or site.outer is None:
                 notes.append(Note(site.span, f"in this use of `{site.name}`"))
             if inside and site.span.source is self.source:
                 place = site.span.start
             site = site.outer
         key = (diagnostic.code, f"{diagnostic.span.source.name}:{diagnostic.message}", diagnostic.span.start)
         self._found.setdefault(key, (place, replace(diagnostic, notes=tuple(notes))))
+        if len(self._found) >= _MOST:
+            raise Exhausted
 
     def check(self) -> None:
         """Raise ModelError with all mistakes, in the order of the source, if there are any."""
@@ -85,7 +90,8 @@ class Report:
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate that is spelt most like `name`, if one is close."""
-    ordered = sorted(set(candidates) - {name})
+    near = sorted(set(candidates) - {name}, key=lambda candidate: (abs(len(candidate) - len(name)), candidate))
+    ordered = sorted(near[:_CANDIDATES])
     folded = {candidate.lower(): candidate for candidate in reversed(ordered)}
     if name.lower() in folded:
         return folded[name.lower()]
@@ -115,12 +121,11 @@ def shown(axes: Sequence[Axis]) -> str:
     return f"[{names(axes)}]"
 
 
-def length_text(length: Expr) -> str:
-    """A length as it would be written."""
-    return str(length)
-
-
 def counted(number: int, one: str, many: str) -> str:
     """`one axis`, `two axes`, `no axes`."""
-    words = {0: "no", 1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
-    return f"{words.get(number, str(number))} {one if number == 1 else many}"
+    return f"{'no' if number == 0 else in_words(number)} {one if number == 1 else many}"
+
+
+def in_words(number: int) -> str:
+    """`none`, `one`, `two`, ..., in figures from seven."""
+    return ("none", "one", "two", "three", "four", "five", "six")[number] if number < 7 else str(number)

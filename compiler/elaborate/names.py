@@ -11,10 +11,30 @@ from collections.abc import Iterator
 from .. import tree
 from ..source import Note
 from . import calls
+from .arguments import unknown
 from .axes import descendants
-from .expressions import unknown
 from .mistakes import Mistake, Report
 from .scope import Scope
+
+_IN_DEF = (tree.Assignment, tree.Return)
+_IN_LAYER = (tree.Parameter, tree.Constant, tree.Assignment, tree.Definition)
+
+_WORDS: dict[type, str] = {
+    tree.AxisDeclaration: "axis",
+    tree.Input: "input",
+    tree.Noise: "noise",
+    tree.Parameter: "param",
+    tree.Constant: "const",
+    tree.Definition: "def",
+    tree.Layer: "layer",
+    tree.Yield: "yield",
+    tree.Return: "return",
+    tree.Output: "output",
+    tree.Metric: "metric",
+    tree.Use: "use",
+    tree.BatchAxis: "batch",
+    tree.Objective: "minimize",
+}
 
 _ALWAYS = {*calls.RULES, *calls.ARRAYS, *calls.LATER, "pi"}
 
@@ -33,9 +53,14 @@ def _block(owner: tree.Definition | tree.Layer, scope: Scope) -> Iterator[Mistak
         if formal.name in inner.names:
             yield Mistake("E0201", f"the argument `{formal.name}` stands here twice", formal.span)
         inner.names[formal.name] = None
+        inner.places[formal.name] = formal.span
         if formal.default is not None:
             yield from _expression(formal.default, scope, owner)
+    allowed, home = (_IN_DEF, "function") if isinstance(owner, tree.Definition) else (_IN_LAYER, "layer")
     for statement in owner.body:
+        if not isinstance(statement, (*allowed, tree.Scan)):
+            yield misplaced(statement, home)
+            continue
         match statement:
             case tree.Definition() | tree.Layer():
                 yield from _block(statement, inner)
@@ -45,7 +70,8 @@ def _block(owner: tree.Definition | tree.Layer, scope: Scope) -> Iterator[Mistak
                 if statement.drawn and isinstance(statement.initial, tree.Call):
                     yield from _expression(statement.initial.arguments, inner, owner)
             case tree.Scan():
-                inner.names.update(dict.fromkeys([*statement.names, *(carry.name for carry in statement.carries)]))
+                yield calls.later("`scan`", statement.axis.span)
+                inner.names.update(dict.fromkeys(statement.names))
                 continue
             case _:
                 yield from _expression(statement, inner, owner)
@@ -55,6 +81,21 @@ def _block(owner: tree.Definition | tree.Layer, scope: Scope) -> Iterator[Mistak
                 yield twice(name, statement, inner)
             inner.names[name] = None
             inner.places[name] = statement.span
+
+    last = owner.body[-1] if owner.body else owner
+    if isinstance(owner, tree.Definition) and not isinstance(last, tree.Return):
+        yield Mistake(
+            "E0221", f"the function `{owner.name}` returns nothing", owner.span, help="end its body with: return x"
+        )
+    for statement in owner.body[:-1]:
+        if isinstance(statement, tree.Return):
+            yield Mistake("E0221", "what stands after this `return` is never reached", statement.span)
+
+
+def misplaced(statement: tree.Statement, home: str) -> Mistake:
+    """The mistake of a statement that cannot stand where it does."""
+    word = _WORDS.get(type(statement), "this")
+    return Mistake("E0220", f"`{word}` cannot stand in a {home}", statement.span, help=f"write it outside the {home}")
 
 
 def twice(name: str, statement: tree.Statement, scope: Scope) -> Mistake:

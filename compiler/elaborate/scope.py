@@ -67,13 +67,17 @@ Bound = Value | Function | Template | Instance | None
 
 @dataclass
 class Scope:
-    """Names, and axis names that stand for others. `site` is the call in which the scope came to be."""
+    """Names, and axis names that stand for others. `site` is the call in which the scope came to be.
+
+    `ahead` holds the names that the model defines, for the message of one that is used before.
+    """
 
     outer: Scope | None = None
     names: dict[str, Bound] = field(default_factory=dict)
     places: dict[str, Span] = field(default_factory=dict)
     axes: dict[str, str] = field(default_factory=dict)
     site: CallSite | None = None
+    ahead: dict[str, Span] = field(default_factory=dict)
 
     def chain(self) -> Iterator[Scope]:
         """This scope and those around it, the innermost first."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import sympy
 from sympy import Expr, Integer
 
-from ..graph import Axis, Constant, Graph, Map, Node, Size, placeholder, reachable
+from ..graph import Axis, Constant, Graph, Leaf, Map, Node, Size, placeholder, reachable
 from ..source import Span
 from .axes import Axes
-from .calls import Operand, meet
 from .mistakes import Mistake, shown, written
+from .operations import Operand, meet
 from .scope import Value
 
 
@@ -65,12 +65,17 @@ def at(graph: Graph, table: Axes, subject: Operand, name: str, index: Operand, s
     along = index.value.index
     if along is None:
         kind = {"float": "a number that need not be whole", "int": "a whole number", "bool": "true or false"}
+        text = written(index.span)
+        if isinstance(index.value.node, Leaf) and text.isidentifier():
+            help = f"declare it so: input {text}{shown(index.value.axes) if index.value.axes else ''}: {name}"
+        else:
+            help = f"an index is an input declared so, x[n]: {name}, or argmax[{name}](...), or index[{name}]"
         raise Mistake(
             "E0341",
-            f"`{written(index.span)}` is not an index along `{name}`",
+            f"`{text}` is not an index along `{name}`",
             index.span,
             sides=[f"{index.side}: {kind[index.value.type]}"],
-            help=f"declare it so: input {written(index.span)}[n]: {name}; argmax[{name}] and index[{name}] give one",
+            help=help,
         )
     if table.root(along.name) != table.root(name) or along.length != axis.length:
         raise Mistake(
