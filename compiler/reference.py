@@ -136,7 +136,7 @@ def _xlogy(x: Array, y: Array) -> Array:
 
 
 def _truth(x: Array) -> Array:
-    return np.asarray(x != 0)
+    return np.not_equal(x, 0)
 
 
 TRUTHS: dict[Any, Callable[..., Any]] = {
@@ -324,13 +324,13 @@ class Setting:
 
 
 def _setting(program: Program, nodes: Iterable[Node], values: Values, parameters: Values, of: Arithmetic) -> Setting:
-    written = {p.leaf.id: p.axes for p in (*program.parameters, *program.inputs)}
+    bordering = [(p.leaf, p.axes) for p in program.parameters] + [(i.leaf, i.axes) for i in program.inputs]
+    written = {leaf.id: axes for leaf, axes in bordering}
     leaves = [node for node in nodes if isinstance(node, Leaf)]
     given: dict[int, Array] = {}
     lengths: dict[Symbol, int] = {}
     # Data that the roots do not need still tell lengths, where they were given.
-    bordering = (p.leaf for p in (*program.inputs, *program.parameters))
-    telling = list({leaf.id: leaf for leaf in (*leaves, *bordering)}.values())
+    telling = list({leaf.id: leaf for leaf in (*leaves, *(leaf for leaf, _ in bordering))}.values())
     for leaf in telling:
         table = parameters if leaf.role == "parameter" else values
         if leaf.name not in table and leaf not in leaves:
@@ -496,8 +496,8 @@ def _place_slice(node: PlaceSlice, operands: Sequence[Array], setting: Setting) 
     result = np.zeros(setting.shape(node), dtype=source.dtype)
     place = node.names.index(node.along.name)
     for i, position in enumerate(_positions(node, setting)):
-        from_ = np.take(source, 0 if node.drop else i, axis=place)
-        result[(*[slice(None)] * place, position)] = from_
+        before = (slice(None),) * place
+        result[(*before, position)] = np.take(source, 0 if node.drop else i, axis=place)
     return result
 
 
@@ -658,15 +658,16 @@ def _analytic(path: Sequence[Node]) -> bool:
 
 def _estimate(at: Callable[[Array], Any], start: Array, analytic: bool, most: int | None) -> Estimate:
     count = start.size if most is None else min(most, start.size)
-    coordinates = (np.arange(count) * start.size) // max(count, 1)
+    places = [i * start.size // count for i in range(count)]
+    coordinates = np.array(places, dtype=np.int64)
     if analytic:
-        gradient = np.array([_complex(at, start, c, COMPLEX_STEP) for c in coordinates], dtype=np.float64)
-        other = np.array([_complex(at, start, c, COMPLEX_STEP * -1e-10) for c in coordinates], dtype=np.float64)
+        gradient = np.array([_complex(at, start, c, COMPLEX_STEP) for c in places], dtype=np.float64)
+        other = np.array([_complex(at, start, c, COMPLEX_STEP * -1e-10) for c in places], dtype=np.float64)
         error = np.abs(gradient - other) + 16 * np.finfo(float).eps * np.abs(gradient)
         # At a branch point, such as a root at 0, the two sides differ, or have no limit.
         if np.all(error <= 1e-8 * np.maximum(np.abs(gradient), 1)):
             return Estimate("complex step", coordinates, gradient, error)
-    table = np.array([_differences(at, start, c) for c in coordinates], dtype=np.float64).reshape(count, 2)
+    table = np.array([_differences(at, start, c) for c in places], dtype=np.float64).reshape(count, 2)
     return Estimate("differences", coordinates, table[:, 0], table[:, 1])
 
 
