@@ -124,7 +124,8 @@ def _sigmoid(x: Array) -> Array:
 def _log1p(x: Array) -> Array:
     if not np.iscomplexobj(x):
         return np.log1p(x)
-    return 0.5 * np.log1p(x.real * (2 + x.real) + x.imag**2) + 1j * np.arctan2(x.imag, 1 + x.real)
+    size = 0.5 * np.log1p(x.real * (2 + x.real) + x.imag**2)
+    return np.asarray(size + 1j * np.arctan2(x.imag, 1 + x.real))
 
 
 def _softplus(x: Array) -> Array:
@@ -496,8 +497,8 @@ def _place_slice(node: PlaceSlice, operands: Sequence[Array], setting: Setting) 
     result = np.zeros(setting.shape(node), dtype=source.dtype)
     place = node.names.index(node.along.name)
     for i, position in enumerate(_positions(node, setting)):
-        before = (slice(None),) * place
-        result[(*before, position)] = np.take(source, 0 if node.drop else i, axis=place)
+        at: list[slice | int] = [slice(None)] * place
+        result[(*at, position)] = np.take(source, 0 if node.drop else i, axis=place)
     return result
 
 
