@@ -288,7 +288,7 @@ def test_gather_needs_an_index_of_the_axis() -> None:
 
 def test_several_items_at_once() -> None:
     assert named("E[vocab = token, j = 0]").names == ("n", "t")
-    assert named("s[t = 1:, n -> n']").names == ("t", "n'")
+    assert named("s[t = 1:, n -> n']").names == ("n'", "t")
     assert named("A[k -> k', j -> k]", "axis k: 3, j: 3\ninput x[n]\nparam A[k, j] = 0, b = 0\n").names == ("k", "k'")
 
 
@@ -565,6 +565,12 @@ def test_functions_may_stand_in_each_other_deeply() -> None:
     program(f"def f0(x) = 2 * x\n{chain}input x[n]\nparam w = 1\nminimize mean(f399(w * x))\n")
 
 
+def test_functions_cannot_recur_by_a_name_that_is_taken_later() -> None:
+    text = "def f(v) = exp(v)\ndef exp(v) = f(v)\ninput x[n]\nparam w = 1\nminimize mean(f(w * x))\n"
+    assert codes(text) == ["E0202"]
+    assert codes("def exp(v) = exp(v)\ninput x[n]\nparam w = 1\nminimize mean(exp(w * x))\n") == ["E0202"]
+
+
 def test_doubling_layers_are_stopped() -> None:
     layers = "".join(
         f"layer L{i}:\n    p = L{i - 1}\n    q = L{i - 1}\n    def call(x) = p(q(x))\n" for i in range(1, 30)
@@ -618,5 +624,5 @@ def test_the_example_of_the_language() -> None:
         )
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.message == "`@` needs exactly one shared axis, and these share three"
-    assert diagnostic.sides == ("query [n, t, head, k]   key [n, head, k, t']   shared: n, head, k",)
+    assert diagnostic.sides == ("query [n, t, head, k]   key [n, t', head, k]   shared: n, head, k",)
     assert diagnostic.help == "say which to sum over: sum[k](query * key)"

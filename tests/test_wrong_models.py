@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +16,8 @@ from gradc.compiler.source import ModelError, Source, render
 from gradc.compiler.syntax import parse
 
 WRONG = sorted((Path(__file__).parent / "wrong").glob("*.model"))
+MODELS = sorted((Path(__file__).parent / "models").glob("*.model"))
+WORD = re.compile(r"[A-Za-z_][\w.]*'*|\d+\.?\d*|\|>|->|==|<=|>=|\n|[^\w\s]| +")
 
 
 def diagnostics(source: Source) -> ModelError:
@@ -44,3 +49,17 @@ def test_every_diagnostic_points_at_something_and_helps(path: Path) -> None:
 
 def test_no_golden_file_without_a_model() -> None:
     assert {path.stem for path in WRONG} == {path.stem for path in (Path(__file__).parent / "wrong").glob("*.txt")}
+
+
+def test_no_change_of_a_model_ends_in_a_traceback() -> None:
+    """Words of all models, taken out, put in and exchanged at random: a model compiles, or its mistakes are told."""
+    sources = [path.read_text(encoding="utf-8") for path in [*MODELS, *WRONG] if path.stem != "call_blow_up"]
+    words = [WORD.findall(text) for text in sources]
+    pool = sorted({word for text in words for word in text if word.strip()})
+    chance = random.Random(0)
+    for _ in range(400):
+        changed = list(chance.choice(words))
+        place = chance.randrange(len(changed))
+        changed[place : place + chance.randrange(2)] = chance.choices(pool, k=chance.randrange(3))
+        with contextlib.suppress(ModelError):
+            elaborate(parse(Source("changed.model", "".join(changed))))

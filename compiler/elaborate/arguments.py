@@ -56,6 +56,12 @@ def unknown(name: str, span: Span, scope: Scope) -> Mistake:
     return Mistake("E0200", f"there is no `{name}`", span, help=suggestion or "define it before it is used")
 
 
+def recurring(kind: str, name: str, span: Span) -> Mistake:
+    """The mistake of a function or a layer that uses itself."""
+    help = "a function is written out where it is called, and cannot recur; a recurrence is a scan"
+    return Mistake("E0202", f"the {kind} `{name}` uses itself", span, help=help)
+
+
 def axis_parameters(
     name: str, formal: tuple[tree.AxisName, ...], given: tuple[Axis, ...], span: Span
 ) -> dict[str, str]:

@@ -56,10 +56,10 @@ class Axes:
             self._try(self._in_place, item, formal)
         self._try(self._likes_end)
         self._try(self._find_rows, model)
-        if self.rows is not None:
-            graph.rank(self.rows)
-        for name in self._known:
-            graph.rank(name)
+        # A copy stands beside its axis, so that a renaming moves nothing in memory.
+        for name in [*([self.rows] if self.rows else []), *self._known]:
+            for primes in ("", "'", "''"):
+                graph.rank(name + primes)
 
     def _try(self, rule: Any, *arguments: Any) -> None:
         try:

@@ -274,7 +274,7 @@ class Elaboration:
                 statement.span,
                 sides=["   ".join(f"{axis.name}: {axis.length}" for axis in axes)],
             )
-        if any(split(axis.name)[0] == self.table.rows for axis in axes):
+        if any(self.table.root(axis.name) == self.table.rows for axis in axes):
             raise Mistake(
                 "E0309",
                 f"a parameter cannot lie along the row axis `{self.table.rows}`: minibatches cut it",
@@ -309,8 +309,9 @@ class Elaboration:
             return
         value = self.walker.value(statement.value, scope)
         self._bind(statement.name, value, statement, scope)
-        if value is not None:
-            self._name(prefix + statement.name, value, self._place(statement.span, scope))
+        if value is None:
+            raise Poisoned
+        self._name(prefix + statement.name, value, self._place(statement.span, scope))
 
     def _template(self, expression: tree.Expression, scope: Scope) -> Template | None:
         """The layer that the expression makes an instance of, if it does."""
@@ -471,15 +472,8 @@ class Elaboration:
     def _finish(self) -> None:
         """What can be said only when all has been read."""
         if self._objective is None and not self.outputs:
-            raise_span = Span(self.source, 0, 0)
-            self.report.add(
-                Mistake(
-                    "E0423",
-                    "the model has nothing to compute",
-                    raise_span,
-                    help="write minimize and what is to be made small, or output and a value",
-                )
-            )
+            help = "write minimize and what is to be made small, or output and a value"
+            self.report.add(Mistake("E0423", "the model has nothing to compute", Span(self.source, 0, 0), help=help))
         if self._objective is not None:
             over = self._over(self._objective.over)
             self.objectives = [Objective(o.name, o.value, over, o.sense, o.span) for o in self.objectives]

@@ -13,7 +13,7 @@ from .. import functions, tree
 from ..graph import Axis, Constant, Graph, placeholder
 from ..source import Source, Span
 from . import calls, numbers, operations, selection
-from .arguments import axis_parameters, defined, factors, placed, unknown
+from .arguments import axis_parameters, defined, factors, placed, recurring, unknown
 from .axes import Axes
 from .calls import Applied
 from .mistakes import (
@@ -451,7 +451,12 @@ class Walker:
     ) -> Walk:
         definition = function.definition
         given = () if items is None else self.axes(items, scope, name)
-        inner = Scope(outer=function.scope, site=CallSite(name, span, scope.site))
+        site = scope.site
+        while site is not None:
+            if site.of is function:
+                raise recurring("function", name, span)
+            site = site.outer
+        inner = Scope(outer=function.scope, site=CallSite(name, span, scope.site, function))
         inner.axes.update(axis_parameters(name, definition.axes, given, span))
         given_to = placed(name, definition, arguments, span)
         operands = yield from self._operands([argument.value for argument in given_to.values()], scope)

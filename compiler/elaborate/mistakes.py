@@ -44,11 +44,12 @@ class Exhausted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CallSite:
-    """A call that is being inlined, or a layer that is being made; `outer` is the one it stands in."""
+    """A use of a function that is being inlined, or of a layer that is being made; `outer` is the use it stands in."""
 
     name: str
     span: Span
     outer: CallSite | None
+    of: object = None  # what is used
 
 
 @dataclass

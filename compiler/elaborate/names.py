@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from .. import tree
 from ..source import Note
 from . import calls
-from .arguments import unknown
+from .arguments import recurring, unknown
 from .axes import descendants
 from .mistakes import Mistake, Report
 from .scope import Scope
@@ -115,17 +115,12 @@ def _expression(root: object, scope: Scope, owner: tree.Definition | tree.Layer)
         if not isinstance(item, tree.Name):
             continue
         head, dot, _ = item.name.partition(".")
-        local = _locally(head, scope)
-        if local or (not dot and head in _ALWAYS):
+        if _locally(head, scope):
             continue
         if head == owner.name:
-            kind = "function" if isinstance(owner, tree.Definition) else "layer"
-            yield Mistake(
-                "E0202",
-                f"the {kind} `{head}` uses itself",
-                item.span,
-                help="a function is written out where it is called, and cannot recur; a recurrence is a scan",
-            )
+            yield recurring("function" if isinstance(owner, tree.Definition) else "layer", head, item.span)
+            continue
+        if not dot and head in _ALWAYS:
             continue
         try:
             scope.find(item.name)
