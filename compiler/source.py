@@ -57,7 +57,7 @@ class Diagnostic:
     notes: tuple[Note, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class ModelError(Exception):
     """What a compilation that found mistakes raises: all of them, in the order of the source."""
 
