@@ -1,0 +1,28 @@
+"""What a program is, shown to a person: gradients as formulas, values as a table, the graph as a listing.
+
+Takes a Program; gives text, LaTeX and JSON. It only reads: `formula` is the tree that is printed, `write` makes it of
+nodes, `gradients` and `values` say what is shown, `text` and `latex` print formulas, `report` prints the whole, and
+`dump` the graph.
+"""
+
+from __future__ import annotations
+
+from .dump import dump
+from .gradients import Formulas, Gradient, Line, UnknownName, formulas
+from .report import SCHEMA, inspect_json, inspect_latex, inspect_text
+from .values import Description, values
+
+__all__ = [
+    "SCHEMA",
+    "Description",
+    "Formulas",
+    "Gradient",
+    "Line",
+    "UnknownName",
+    "dump",
+    "formulas",
+    "inspect_json",
+    "inspect_latex",
+    "inspect_text",
+    "values",
+]

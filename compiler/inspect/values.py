@@ -1,0 +1,192 @@
+"""What each value of a model is: its axes, its type, where it comes from, and how it will be computed.
+
+Takes a program; gives one `Description` for each input, parameter and named value, in the order of the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sympy import Expr
+
+from ..graph import (
+    Constant,
+    Contract,
+    Gather,
+    Index,
+    Leaf,
+    Map,
+    Node,
+    PlaceSlice,
+    Program,
+    Reduce,
+    Relabel,
+    Scatter,
+    Size,
+    Slice,
+    Spread,
+    Stop,
+    reachable,
+)
+from .formula import Formula, Named
+from .text import text
+from .write import Writer, names_of
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """One value. `axes` holds names and lengths, a length that the data give as text.
+
+    `leaf` is "input", "parameter", "constant" or None; `gradient` whether training needs the value's gradient; `rule`
+    the kind of operation and its formula in the model's names; `line` where it is written, from 1, or None.
+    """
+
+    name: str
+    axes: tuple[tuple[str, int | str], ...]
+    dtype: str
+    leaf: str | None
+    gradient: bool
+    rule: str
+    line: int | None
+
+
+def values(program: Program) -> tuple[Description, ...]:
+    """Every input, parameter, constant and named value."""
+    names = names_of(program)
+    needed = _needed(program)
+    computed = {node.id for node in reachable(program.roots())}
+    given = {i.name: i for i in program.inputs}
+    nodes: dict[str, Node] = {name: i.leaf for name, i in given.items()}
+    nodes.update((p.name, p.value) for p in program.parameters)
+    for name, node in (*program.named, *program.outputs, *program.metrics):
+        nodes.setdefault(name, node)
+    parameters = {p.name for p in program.parameters}
+    order = sorted(nodes, key=lambda name: program.spans[name].start if name in program.spans else -1)
+    found = []
+    for name in order:
+        node = nodes[name]
+        leaf = "input" if name in given else "parameter" if name in parameters else None
+        if leaf is None and isinstance(node, Constant):
+            leaf = "constant"
+        axes = given[name].axes if name in given else node.axes
+        rule = _rule(node, name, leaf, names)
+        if leaf is None and node.id not in computed:
+            rule = f"not computed: nothing needs it ({rule})"
+        span = program.spans.get(name)
+        found.append(
+            Description(
+                name,
+                tuple((axis.name, length(axis.length)) for axis in axes),
+                node.dtype,
+                leaf,
+                node.id in needed and leaf != "constant",
+                rule,
+                span.line if span is not None else None,
+            )
+        )
+    return tuple(found)
+
+
+def length(value: Expr) -> int | str:
+    """A length as a number, or as the text of an expression in lengths that the data give."""
+    return int(value) if value.is_Integer else str(value)
+
+
+def _needed(program: Program) -> set[int]:
+    """The nodes whose gradient some objective needs: between it and a parameter that it trains."""
+    needed: set[int] = set()
+    for objective in program.objectives:
+        below: dict[int, Node] = {}
+        waiting: list[Node] = [objective.value]
+        while waiting:
+            node = waiting.pop()
+            if node.id not in below and not isinstance(node, Stop) and node.dtype == "float":
+                below[node.id] = node
+                waiting.extend(node.operands)
+        varying = {p.leaf.id for p in program.parameters if p.name in objective.over}
+        for key in sorted(below):
+            if any(operand.id in varying for operand in below[key].operands):
+                varying.add(key)
+        needed |= varying & below.keys()
+    return needed
+
+
+# ------------------------------------------------------------------------------------------------------------ the rules
+
+
+def _rule(node: Node, name: str, leaf: str | None, names: dict[int, Formula]) -> str:
+    """The rule in words, and the formula: "contract over d (matrix product): x @ w"."""
+    known = names.get(node.id)
+    if leaf == "input":
+        return "given"
+    if leaf == "parameter" and isinstance(node, Leaf):
+        return "trained as it is"
+    if leaf is None and isinstance(known, Named) and known.name != name:
+        return f"the same as {known.name}"
+    formula = _formula(node, names)
+    if leaf == "parameter":
+        return f"trained behind its bounds: {formula}"
+    return f"{_words(node)}: {formula}"
+
+
+def _formula(node: Node, names: dict[int, Formula]) -> str:
+    """The formula on one line; what is too long for it is left out."""
+    writer = Writer(names)
+    (formula,) = writer.write([node])
+    return text(formula, dict.fromkeys(writer.lines, "..."))
+
+
+def _words(node: Node) -> str:
+    match node:
+        case Constant():
+            return "constant"
+        case Index():
+            return "index"
+        case Size():
+            return "length, known when data is bound"
+        case Map():
+            return "pointwise"
+        case Contract():
+            return f"contract over {_listed([a.name for a in node.summed])} ({_product(node)})"
+        case Reduce():
+            return f"reduce {node.operator} over {_listed([a.name for a in node.reduced])}"
+        case Slice():
+            return f"slice along {node.along.name}"
+        case PlaceSlice():
+            return f"place along {node.along.name}"
+        case Gather():
+            return f"gather along {node.along.name}"
+        case Scatter():
+            return f"scatter along {node.along.name}"
+        case Relabel():
+            return "rename " + _listed([f"{before} to {after}" for before, after in node.renamed])
+        case Spread():
+            new = [axis.name for axis in node.axes if axis.name not in node.operands[0].names]
+            return f"broadcast along {_listed(new)}"
+        case Stop():
+            return "stop: no derivative"
+    raise TypeError(f"no words for {type(node).__name__}")
+
+
+def _product(node: Contract) -> str:
+    """What a contraction is called in linear algebra."""
+    count = len(node.operands)
+    if count == 1:
+        return "sum"
+    if count > 2:
+        return f"sum of a product of {count}"
+    left, right = (set(operand.names) for operand in node.operands)
+    summed = {axis.name for axis in node.summed}
+    if not summed <= left & right:
+        return "sum of a product"
+    batch = (left & right) - summed
+    if left == right:
+        return "dot product" if not batch else f"dot products, one for each {_listed(sorted(batch))}"
+    if left - right and right - left:
+        return "matrix product" if not batch else f"matrix products, one for each {_listed(sorted(batch))}"
+    return "matrix-vector product" if not batch else "sum of a product"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(words)
