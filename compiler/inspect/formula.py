@@ -197,6 +197,11 @@ ATOMS = (Number, Named, Free, Adjoint, Reference, Length, Count, Ones)
 ZERO, ONE = Number(Integer(0)), Number(Integer(1))
 
 
+def plain(formula: Formula) -> bool:
+    """Whether it is a name or a number, with axes renamed or not."""
+    return isinstance(formula.body if isinstance(formula, Rename) else formula, ATOMS)
+
+
 def parts(formula: Formula) -> tuple[Formula, ...]:
     """The formulas that it is made of."""
     match formula:
@@ -367,9 +372,8 @@ def total(summed: Sequence[tuple[str, Formula]], factors: Sequence[Formula]) -> 
 
 def _contraction(over: tuple[str, ...], inner: list[Formula], under: list[Formula]) -> Formula:
     if len(over) == 1 and len(inner) == 2 and not under:
-        left, right = inner
-        plain = all(isinstance(part, (Named, Free, Reference, Adjoint)) for part in inner)
-        if plain and axes(left) & axes(right) == set(over) and axes(left) != axes(right):
+        left, right = sorted(inner, key=lambda part: -len(axes(part)))
+        if plain(left) and plain(right) and axes(left) & axes(right) == set(over) and axes(left) != axes(right):
             return Matrix(left, right, over[0])
     return Over("sum", over, multiply(Integer(1), inner, under))
 

@@ -7,6 +7,7 @@ contraction is written as a sum over indices.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sympy import Expr, Integer
 
@@ -128,6 +129,14 @@ def number(value: Expr) -> str:
     return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
 
 
+def _with_axes(formula: Named | Free | Adjoint | Reference, to: Mapping[str, str]) -> Formula:
+    """The same value with its axes renamed: an index for an index."""
+    if isinstance(formula, Adjoint):
+        of = replace(formula.of, axes=tuple(to.get(axis, axis) for axis in formula.of.axes))
+        return replace(formula, of=of)
+    return replace(formula, axes=tuple(to.get(axis, axis) for axis in formula.axes))
+
+
 class _Latex:
     def __init__(self, names: Mapping[int, str]) -> None:
         self.names = names
@@ -145,14 +154,14 @@ class _Latex:
                 loose = "frac" in written or "cdot" in written
                 return (SUM if formula.value.is_negative else PRODUCT if loose else ATOM), written
             case Named() | Free():
-                return ATOM, self.leaf(formula, {})
+                return ATOM, self.leaf(formula)
             case Adjoint():
                 objective = name(formula.objective)
                 if formula.negated:
                     objective = rf"\left(-{objective}\right)"
-                return POWER, rf"\frac{{\partial {objective}}}{{\partial {self.leaf(formula.of, {})}}}"
+                return POWER, rf"\frac{{\partial {objective}}}{{\partial {self.leaf(formula.of)}}}"
             case Reference():
-                return ATOM, self.reference(formula, {})
+                return ATOM, self.reference(formula)
             case Length():
                 return ATOM, rf"\lvert {name(formula.axis)} \rvert"
             case Count():
@@ -189,27 +198,22 @@ class _Latex:
                 operator = rf"\operatorname{{place}}_{{{self.selection(formula.at)}}}"
                 return ATOM, rf"{operator}\left({self.at(formula.body, LOGIC_LEVEL)}\right)"
             case Rename():
-                return ATOM, self.rename(formula)
+                return POWER, self.rename(formula)
         raise TypeError(f"no LaTeX for {type(formula).__name__}")
 
-    def leaf(self, formula: Named | Free, renamed: Mapping[str, str]) -> str:
-        axes = _subscript([renamed.get(axis, axis) for axis in formula.axes])
+    def leaf(self, formula: Named | Free) -> str:
         written = name(formula.name)
-        return (rf"\tilde{{{written}}}" if isinstance(formula, Free) else written) + axes
+        return (rf"\tilde{{{written}}}" if isinstance(formula, Free) else written) + _subscript(formula.axes)
 
-    def reference(self, formula: Reference, renamed: Mapping[str, str]) -> str:
+    def reference(self, formula: Reference) -> str:
         title = self.names[formula.key]
         letters = title.rstrip("0123456789")
-        axes = [title[len(letters) :], *(name(renamed.get(axis, axis)) for axis in formula.axes)]
+        axes = [title[len(letters) :], *(name(axis) for axis in formula.axes)]
         return f"{name(letters)}_{{{','.join(axes)}}}"
 
     def rename(self, formula: Rename) -> str:
-        to = dict(formula.pairs)
-        match formula.body:
-            case Named() | Free():
-                return self.leaf(formula.body, to)
-            case Reference():
-                return self.reference(formula.body, to)
+        if isinstance(formula.body, (Named, Free, Adjoint, Reference)):
+            return self.of(_with_axes(formula.body, dict(formula.pairs)))[1]
         pairs = ", ".join(rf"{name(before)} \to {name(after)}" for before, after in formula.pairs)
         return rf"\left[{self.at(formula.body, LOGIC_LEVEL)}\right]_{{{pairs}}}"
 

@@ -36,7 +36,6 @@ from ..graph import (
     placeholder,
 )
 from .formula import (
-    ATOMS,
     ZERO,
     Adjoint,
     Apply,
@@ -47,6 +46,7 @@ from .formula import (
     Free,
     Length,
     Logic,
+    Matrix,
     Named,
     Number,
     Ones,
@@ -59,6 +59,7 @@ from .formula import (
     axes,
     depth,
     multiply,
+    plain,
     power,
     size,
     total,
@@ -89,6 +90,8 @@ class Writer:
         """The formula of each root, written out even where it has a name. `cut` stand as names wherever they can."""
         forced = {node.id for node in cut}
         nodes = self._nodes(roots)
+        # A renamed name is easier to read than a renamed formula.
+        forced |= {node.operands[0].id for node in nodes if isinstance(node, Relabel)}
         uses = _uses(nodes)
         for node in nodes:
             written = rule(node, [self.brief[operand.id] for operand in node.operands], self)
@@ -116,21 +119,18 @@ class Writer:
     def _shortened(self, node: Node, written: Formula, uses: int, forced: bool) -> Formula:
         if node.id in self.names:
             return self.names[node.id]
-        atom = isinstance(written, ATOMS) or (isinstance(written, Rename) and isinstance(written.body, ATOMS))
+        if uses == 0 or plain(written):
+            return written
         label = self.adjoints.get(node.id)
         length = size(written)
-        if forced and label is not None and not atom:
+        short = length <= SHORT and depth(written) <= DEEP
+        if label is not None and (forced or not short or _is_chain(written)):
             self.lines[node.id] = written
             return label
-        if atom or (length <= SHORT and depth(written) <= DEEP):
+        if short or (uses == 1 and length <= LONG and depth(written) <= DEEP):
             return written
-        if label is not None:
-            self.lines[node.id] = written
-            return label
-        if uses > 1 or length > LONG or depth(written) > DEEP:
-            self.lines[node.id] = written
-            return Reference(node.id, node.names)
-        return written
+        self.lines[node.id] = written
+        return Reference(node.id, node.names)
 
     def part(self, written: Formula) -> Formula:
         """A part of one node's expression, which has no node of its own: with its own line where it is too deep."""
@@ -139,6 +139,11 @@ class Writer:
         key = -1 - len(self.lines)
         self.lines[key] = written
         return Reference(key, tuple(sorted(axes(written))))
+
+
+def _is_chain(written: Formula) -> bool:
+    """Whether an adjoint is a step of the chain rule, from another adjoint or through a sum: it keeps its own line."""
+    return any(isinstance(part, (Adjoint, Reference, Over, Matrix)) for part in walk(written))
 
 
 def _uses(nodes: Iterable[Node]) -> dict[int, int]:
