@@ -30,7 +30,7 @@ from gradc.compiler.graph import (
     data_length,
     reachable,
 )
-from gradc.compiler.source import ModelError, Source
+from gradc.compiler.source import MOST_DIAGNOSTICS, ModelError, Source
 from gradc.compiler.syntax import parse
 
 MODELS = sorted((Path(__file__).parent / "models").glob("*.model"))
@@ -541,7 +541,7 @@ def test_numbers_are_folded_exactly(text: str, value: sympy.Expr) -> None:
 
 
 def test_long_numbers_become_doubles() -> None:
-    assert float(named("3." + "1" * 5000).attributes()[0]) == float("3." + "1" * 20)
+    assert float(named("3." + "1" * 60).attributes()[0]) == float("3." + "1" * 20)
     assert float(named("2^0.5").attributes()[0]) == 2**0.5
     assert float(named("1.1^1000").attributes()[0]) == pytest.approx(1.1**1000)
 
@@ -581,9 +581,9 @@ def test_doubling_layers_are_stopped() -> None:
     assert codes(text) == ["E0480"]
 
 
-def test_mistakes_beyond_a_hundred_are_not_told() -> None:
+def test_mistakes_that_nobody_would_read_are_not_told() -> None:
     wrong = "".join(f"z{i} = nope{i}\n" for i in range(1000))
-    assert len(codes(f"input x[n]\nparam w = 1\n{wrong}minimize mean(w * x)\n")) == 100
+    assert len(codes(f"input x[n]\nparam w = 1\n{wrong}minimize mean(w * x)\n")) == MOST_DIAGNOSTICS
 
 
 # ------------------------------------------------------------------------------------------------------------- mistakes

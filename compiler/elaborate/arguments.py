@@ -100,7 +100,8 @@ def placed(
             suggestion = did_you_mean(formal, formals) or f"its arguments are {', '.join(formals)}"
             raise Mistake("E0404", f"`{name}` has no argument `{formal}`", argument.span, help=suggestion)
         if formal in found:
-            raise Mistake("E0404", f"the argument `{formal}` of `{name}` is given twice", argument.span)
+            help = f"it is defined as {name}({', '.join(formals)})"
+            raise Mistake("E0404", f"the argument `{formal}` of `{name}` is given twice", argument.span, help=help)
         found[formal] = argument
     missing = [f.name for f in definition.parameters if f.name not in found and f.default is None]
     if missing:

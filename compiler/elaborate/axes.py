@@ -54,6 +54,8 @@ class Axes:
                     known.data |= isinstance(statement, tree.Input) and not split(item.name)[1]
         for item, formal in _lengths(model):
             self._try(self._in_place, item, formal)
+        for item in _merged(model):
+            self._known.setdefault(split(item.name)[0], _Known(item.span, broken=True))
         self._try(self._likes_end)
         self._try(self._find_rows, model)
         # A copy stands beside its axis, so that a renaming moves nothing in memory.
@@ -86,6 +88,7 @@ class Axes:
                     "E0301",
                     f"axis `{base}` is declared twice, and differently",
                     statement.span,
+                    help="declare it once",
                     notes=[Note(known.where or known.first, "declared here first")],
                 )
             known.like, known.where = statement.like, statement.span
@@ -116,7 +119,7 @@ class Axes:
                 "E0303",
                 f"the length of axis `{name}` must be between 1 and {LONGEST}",
                 span,
-                help="an axis whose length the data give is declared without one" if length < 1 else None,
+                help="an axis whose length the data give is declared without one",
             )
         if known.like is not None:
             known.broken = True
@@ -125,6 +128,7 @@ class Axes:
                 "E0301",
                 f"axis `{name}` has the length of `{known.like}`, and cannot have another",
                 span,
+                help=f"leave out the length, or `like {known.like}`",
                 notes=[Note(known.where, "declared here")],
             )
         if known.length is not None and known.length != length:
@@ -152,7 +156,8 @@ class Axes:
                     where, like = known.where, known.like
                     known.like = None
                     if base in seen:
-                        raise Mistake("E0304", f"axis `{name}` would have its own length", where)
+                        help = "leave one `like` out, and write a length"
+                        raise Mistake("E0304", f"axis `{name}` would have its own length", where, help=help)
                     raise unknown_axis(like, where, self.names())
                 seen.append(base)
                 known = self._known[base]
@@ -295,3 +300,10 @@ def _lengths(model: tree.Model) -> Iterator[tuple[tree.AxisName, bool]]:
                 formals = {**formals, **{axis.name: True for axis in item.axes}}
             elif isinstance(item, tree.AxisName) and item.length is not None:
                 yield item, split(item.name)[0] in formals
+
+
+def _merged(model: tree.Model) -> Iterator[tree.AxisName]:
+    """Axes that merging or splitting gives: not compiled yet, and no mistake of their own."""
+    for item in descendants(model.statements):
+        if isinstance(item, tree.Rename) and len(item.before) + len(item.after) > 2:
+            yield from item.after

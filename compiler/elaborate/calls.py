@@ -126,7 +126,8 @@ def arguments(call: Applied, least: int, most: int | None = None) -> None:
     if not least <= len(call.operands) <= most:
         wanted = counted(least, "argument", "arguments") if least == most else f"{least} to {most} arguments"
         given = in_words(len(call.operands))
-        raise Mistake("E0404", f"`{call.name}` takes {wanted}, and is given {given}", call.span)
+        help = f"write {call.name}({', '.join(('x', 'y', 'z')[:least])})"
+        raise Mistake("E0404", f"`{call.name}` takes {wanted}, and is given {given}", call.span, help=help)
 
 
 def no_axes(call: Applied) -> None:
@@ -279,7 +280,7 @@ def _position(call: Applied) -> Value:
             f"`{call.name}` needs exactly one axis, and here it has {counted(len(reduced), 'axis', 'axes')}",
             call.span,
             sides=sides(call.operands),
-            help=f"say along which: {call.name}[{value.axes[-1].name}](...)" if value.axes else None,
+            help=f"say along which: {call.name}[{value.axes[-1].name}](...)" if value.axes else "give it an array",
         )
     node = call.graph.reduce(call.name, _whole(call.graph, value), reduced)
     return Value(node, left_over(value.axes, reduced), "int", reduced[0])
@@ -294,7 +295,7 @@ def _softmax(call: Applied) -> Value:
             f"`{call.name}` needs its axis in brackets",
             call.span,
             sides=sides(call.operands),
-            help=f"write {call.name}[{value.axes[-1].name}](...)" if value.axes else None,
+            help=f"write {call.name}[{value.axes[-1].name}](...)" if value.axes else "give it an array",
         )
     reduced = over(call, value.axes)
     whole = _whole(call.graph, value)

@@ -117,9 +117,11 @@ class Elaboration:
                 self.scope.names.update(dict.fromkeys(statement.names))
                 raise calls.later("`scan`", statement.axis.span)
             case tree.Return():
-                raise Mistake("E0220", "`return` stands outside a function", statement.span)
+                help = "write output and the value that the model gives"
+                raise Mistake("E0220", "`return` stands outside a function", statement.span, help=help)
             case tree.Yield():
-                raise Mistake("E0220", "`yield` stands outside a scan", statement.span)
+                help = "write output and the value that the model gives"
+                raise Mistake("E0220", "`yield` stands outside a scan", statement.span, help=help)
             case _:
                 self._in_scope(statement, self.scope, "")
 
@@ -227,9 +229,8 @@ class Elaboration:
             try:
                 node = self.graph.constant(numbers.literal(repr(float(self.overrides[statement.name]))))
             except (numbers.NoValue, ValueError):
-                raise Mistake(
-                    "E0411", f"the value given for `{statement.name}` is not finite", statement.span
-                ) from None
+                message = f"the value given for `{statement.name}` is not finite"
+                raise Mistake("E0411", message, statement.span, help="give it a number") from None
         assert isinstance(node, Constant)
         self._bind(statement.name, _constant_value(node), statement, self.scope)
         self.named[statement.name] = node
@@ -273,6 +274,7 @@ class Elaboration:
                 f"`{statement.name}` would have {size} elements, and {LARGEST} are the most",
                 statement.span,
                 sides=["   ".join(f"{axis.name}: {axis.length}" for axis in axes)],
+                help="make an axis shorter, or multiply two smaller parameters",
             )
         if any(self.table.root(axis.name) == self.table.rows for axis in axes):
             raise Mistake(
@@ -455,7 +457,8 @@ class Elaboration:
 
     def _output(self, statement: tree.Output) -> None:
         if statement.name in self.outputs:
-            raise Mistake("E0201", f"the output `{statement.name}` stands here twice", statement.span)
+            help = "name each output once"
+            raise Mistake("E0201", f"the output `{statement.name}` stands here twice", statement.span, help=help)
         self.outputs[statement.name] = None
         value, _ = self._named_or_given(statement)
         before = self.graph.at(statement.span)
@@ -464,7 +467,8 @@ class Elaboration:
 
     def _metric(self, statement: tree.Metric) -> None:
         if statement.name in self.metrics:
-            raise Mistake("E0201", f"the metric `{statement.name}` stands here twice", statement.span)
+            help = "name each metric once"
+            raise Mistake("E0201", f"the metric `{statement.name}` stands here twice", statement.span, help=help)
         self.metrics[statement.name] = None
         value, span = self._named_or_given(statement)
         self.metrics[statement.name] = self._is_scalar(value, span, "a metric").node

@@ -110,7 +110,8 @@ class Walker:
             case tree.Boolean():
                 return Value(self.graph.constant(int(expression.value)), (), "bool")
             case tree.Text():
-                raise Mistake("E0405", "a quoted word has no value here", expression.span)
+                help = "a quoted word is an option of a function; a value is written without quotes"
+                raise Mistake("E0405", "a quoted word has no value here", expression.span, help=help)
             case tree.Name():
                 return self._name(expression, scope)
             case tree.Unary():
@@ -146,7 +147,7 @@ class Walker:
         try:
             number = numbers.literal(expression.text)
         except numbers.NoValue as reason:
-            raise Mistake("E0410", f"this {reason}", expression.span) from None
+            raise operations.no_value(reason, expression.span) from None
         whole = expression.text.isdigit()
         return Value(self.graph.constant(number), (), "int" if whole and number.is_Integer else "float")
 
@@ -169,6 +170,9 @@ class Walker:
         except KeyError:
             if name == "pi":
                 return Value(self.graph.constant(numbers.PI), (), "float")
+            if self.table.knows(scope.axis(name)):
+                help = f"index[{name}] counts along it, size[{name}] is its length"
+                raise Mistake("E0210", f"`{name}` is an axis, not a value", span, help=help) from None
             raise unknown(name, span, scope) from None
         if bound is None:
             raise Poisoned

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 
 from ..graph import Axis
-from ..source import Diagnostic, ModelError, Note, Source, Span
+from ..source import MOST_DIAGNOSTICS, Diagnostic, ModelError, Note, Source, Span, nearest
 
 _NOTES = 4  # calls shown with one mistake, the outermost always among them
-_MOST = 100  # mistakes told of one model
 _CANDIDATES = 500  # names compared with a misspelt one
 
 
@@ -76,7 +74,7 @@ class Report:
             site = site.outer
         key = (diagnostic.code, f"{diagnostic.span.source.name}:{diagnostic.message}", diagnostic.span.start)
         self._found.setdefault(key, (place, replace(diagnostic, notes=tuple(notes))))
-        if len(self._found) >= _MOST:
+        if len(self._found) >= MOST_DIAGNOSTICS:
             raise Exhausted
 
     def check(self) -> None:
@@ -89,20 +87,10 @@ class Report:
 # ------------------------------------------------------------------------------------------------------------ in words
 
 
-def nearest(name: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that is spelt most like `name`, if one is close."""
-    near = sorted(set(candidates) - {name}, key=lambda candidate: (abs(len(candidate) - len(name)), candidate))
-    ordered = sorted(near[:_CANDIDATES])
-    folded = {candidate.lower(): candidate for candidate in reversed(ordered)}
-    if name.lower() in folded:
-        return folded[name.lower()]
-    found = get_close_matches(name, ordered, n=1, cutoff=0.6)
-    return found[0] if found else None
-
-
 def did_you_mean(name: str, candidates: Iterable[str]) -> str | None:
     """A help line with the nearest name, or None."""
-    found = nearest(name, candidates)
+    near = sorted(set(candidates), key=lambda candidate: (abs(len(candidate) - len(name)), candidate))
+    found = nearest(name, near[:_CANDIDATES])
     return f"did you mean `{found}`?" if found else None
 
 

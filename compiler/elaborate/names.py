@@ -51,7 +51,7 @@ def _block(owner: tree.Definition | tree.Layer, scope: Scope) -> Iterator[Mistak
     inner = Scope(outer=scope)
     for formal in owner.parameters if isinstance(owner, tree.Definition) else ():
         if formal.name in inner.names:
-            yield Mistake("E0201", f"the argument `{formal.name}` stands here twice", formal.span)
+            yield Mistake("E0201", f"the argument `{formal.name}` stands here twice", formal.span, help="rename one")
         inner.names[formal.name] = None
         inner.places[formal.name] = formal.span
         if formal.default is not None:
@@ -60,6 +60,7 @@ def _block(owner: tree.Definition | tree.Layer, scope: Scope) -> Iterator[Mistak
     for statement in owner.body:
         if not isinstance(statement, (*allowed, tree.Scan)):
             yield misplaced(statement, home)
+            inner.names.setdefault(getattr(statement, "name", None) or "", None)
             continue
         match statement:
             case tree.Definition() | tree.Layer():
@@ -89,7 +90,8 @@ def _block(owner: tree.Definition | tree.Layer, scope: Scope) -> Iterator[Mistak
         )
     for statement in owner.body[:-1]:
         if isinstance(statement, tree.Return):
-            yield Mistake("E0221", "what stands after this `return` is never reached", statement.span)
+            help = "a function returns once, at its end"
+            yield Mistake("E0221", "what stands after this `return` is never reached", statement.span, help=help)
 
 
 def misplaced(statement: tree.Statement, home: str) -> Mistake:

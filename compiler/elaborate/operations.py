@@ -95,13 +95,22 @@ def mapped(graph: Graph, template: Expr, nodes: Sequence[Node], span: Span, fold
     try:
         return graph.constant(fold(constants))
     except numbers.NoValue as reason:
-        raise Mistake("E0410", f"this {reason}", span) from None
+        raise no_value(reason, span) from None
+
+
+def no_value(reason: numbers.NoValue, span: Span) -> Mistake:
+    """The mistake of an operation on numbers that gives none."""
+    help = {
+        "divides by zero": "it does so whatever the data are; leave it out, or divide by something else",
+        "has no real value": "log takes what is above 0, sqrt what is not below; write abs(x) or another number",
+    }.get(str(reason), "numbers are doubles: write one between 1e-300 and 1e300, or work with logarithms")
+    return Mistake("E0410", f"this {reason}", span, help=help)
 
 
 def arithmetic(graph: Graph, operator: str, left: Node, right: Node, span: Span) -> Node:
     """`left operator right` for + - * / ^."""
     if operator == "/" and isinstance(right, Constant) and right.value == 0:
-        raise Mistake("E0410", "this divides by zero", span)
+        raise no_value(numbers.NoValue("divides by zero"), span)
     if operator == "^" and isinstance(right, Constant):
         template = sympy.Pow(_0, right.value)
         if not isinstance(left, Constant):

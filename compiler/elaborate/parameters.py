@@ -74,7 +74,8 @@ def initial(
             "E0414", f"`{kind}` needs axes, and `{statement.name}` is a number", call.span, help="~ normal(0, 1)"
         )
     if kind == "normal" and values[1] < 0:
-        raise Mistake("E0414", "a standard deviation cannot be negative", call.span)
+        help = "write normal(mean, std)"
+        raise Mistake("E0414", "a standard deviation cannot be negative", call.span, help=help)
     if kind == "uniform" and values[0] >= values[1]:
         raise Mistake(
             "E0414", f"nothing lies between {values[0]} and {values[1]}", call.span, help="uniform(low, high)"

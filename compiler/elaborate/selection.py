@@ -167,7 +167,8 @@ def _whole(operand: Operand) -> Expr:
 def _step(stride: Expr, operand: Operand | None) -> int:
     if not isinstance(stride, Integer) or stride == 0:
         assert operand is not None
-        raise Mistake("E0345", "the step of a slice must be a whole number other than 0", operand.span)
+        help = "x[t = ::2] takes every second, x[t = ::-1] turns the order round"
+        raise Mistake("E0345", "the step of a slice must be a whole number other than 0", operand.span, help=help)
     return int(stride)
 
 
