@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import sympy
 from sympy import Integer, Rational
 
 from gradc.compiler import functions as f
 from gradc.compiler.differentiate import differentiate
+from gradc.compiler.elaborate import elaborate
 from gradc.compiler.graph import (
     Axis,
     Graph,
@@ -39,6 +43,10 @@ from gradc.compiler.inspect import (
 from gradc.compiler.inspect.latex import latex
 from gradc.compiler.inspect.text import text
 from gradc.compiler.inspect.write import Writer, names_of
+from gradc.compiler.reference import evaluate
+from gradc.compiler.simplify.tensor import simplify_tensors
+from gradc.compiler.source import Source
+from gradc.compiler.syntax import parse
 
 _0, _1, _2 = placeholder(0), placeholder(1), placeholder(2)
 N = Axis("n", data_length("n"))
@@ -185,6 +193,9 @@ def test_numbers_are_exact(model: Model) -> None:
     assert model.text(model.graph.constant(0.1)) == "0.1"
     assert model.text(model.graph.constant(1.2345678901234567e-20)) == "1.2345678901234567e-20"
     assert model.text(model.graph.constant(Rational(-1, 3))) == "-1/3"
+    assert model.text(model.graph.constant(Rational(1, 2))) == "0.5"
+    assert model.text(model.map(_0 / 500, x)) == "0.002 * x"
+    assert model.text(model.map(_0 / 30, x)) == "x / 30"
 
 
 def test_contractions(model: Model) -> None:
@@ -212,7 +223,7 @@ def test_a_sum_over_what_is_spread(model: Model) -> None:
     assert model.text(model.map(_0 * _1, wide, y)) == "y * w"
     assert model.text(graph.contract([wide], [N])) == "size[n] * w"
     assert model.text(graph.contract([wide, y], [N])) == "w * sum[n](y)"
-    assert model.text(model.map(_0 + _1, wide, y)) == "w * ones[n] + y"
+    assert model.text(model.map(_0 + _1, wide, y)) == "y + w"
 
 
 def test_every_other_kind(model: Model) -> None:
@@ -320,9 +331,9 @@ def test_named_layers_are_cut_at_their_names() -> None:
         "",
         "where",
         "d loss/d z0 = (d loss/d h0) * (1 - h0^2)",
-        "d loss/d h0 = W1 @ (d loss/d z1)[k -> k']",
+        "d loss/d h0 = (d loss/d z1)[k -> k'] @ W1",
         "d loss/d z1 = (d loss/d h1) * (1 - h1^2)",
-        "d loss/d h1 = W2 @ (d loss/d z2)[k -> k']",
+        "d loss/d h1 = (d loss/d z2)[k -> k'] @ W2",
         "d loss/d z2 = 2 * h2 * (1 - h2^2)",
     ]
 
@@ -363,6 +374,68 @@ def test_one_wide_sum_and_one_deep_expression(model: Model) -> None:
     assert rule == "trained as it is"
     model.name("y", model.map(deep, w))
     assert len(inspect_text(model.program())) < 1000
+
+
+# ------------------------------------------------------------------------------------------------------- as it is meant
+
+MODELS = Path(__file__).parent / "models"
+
+
+@pytest.mark.parametrize("name", ["thermometer", "cubic", "decay", "logistic", "digits", "transfer", "mixture"])
+def test_what_is_printed_is_the_gradient(name: str) -> None:
+    """The printed formulas, compiled as outputs of the model, have the values of the gradients themselves."""
+    source = (MODELS / f"{name}.model").read_text()
+    program = simplify_tensors(differentiate(elaborate(parse(Source(name, source)))))
+    objective = program.objectives[0]
+    equations = inspect_text(program).split("\n\nvalue ")[0].splitlines()
+    pairs = [line.split(" = ", 1) for line in equations if " = " in line and not line.startswith("d loss/d free(")]
+    definitions = {label.strip(): formula for label, formula in pairs}
+    order: list[str] = []
+    while len(order) < len(definitions):
+        ready = [
+            label
+            for label, formula in definitions.items()
+            if label not in order and all(other in order for other in definitions if _mentions(formula, other))
+        ]
+        assert ready, "the lines define each other"
+        order += ready
+    lines = [f"{_identifier(label)} = {_plain(definitions[label])}" for label in order]
+    lines += [f"output {_identifier(f'd loss/d {p}')}" for p in objective.over]
+    again = elaborate(parse(Source(name, "\n".join([source, *lines, ""]))))
+    data, free = _values(program)
+    printed = evaluate(again, [node for _, node in again.outputs[-len(objective.over) :]], data, free)
+    true = evaluate(program, [program.adjoints["loss"][p] for p in objective.over], data, free)
+    for (_, node), found, wanted, p in zip(again.outputs[-len(printed) :], printed, true, objective.over, strict=True):
+        assert node.names == program.adjoints["loss"][p].names
+        np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-12 * np.abs(wanted).max(), err_msg=p)
+
+
+def _mentions(formula: str, label: str) -> bool:
+    return re.search(rf"(?<![\w.]){re.escape(label)}(?![\w.])", formula) is not None
+
+
+def _identifier(label: str) -> str:
+    return label.replace("d loss/d ", "adjoint_").replace(".", "_")
+
+
+def _plain(formula: str) -> str:
+    return re.sub(r"d loss/d [\w.]+", lambda match: _identifier(match[0]), formula)
+
+
+def _values(program: Program) -> tuple[dict[str, Any], dict[str, Any]]:
+    rng = np.random.default_rng(5)
+    lengths = {data_length(axis.name): 5 + i for i, axis in enumerate(program.axes)}
+
+    def shape(axes: Sequence[Axis]) -> list[int]:
+        return [int(axis.length.xreplace(lengths)) for axis in axes]
+
+    data = {}
+    for given in program.inputs:
+        if given.indexes is not None:
+            data[given.name] = rng.integers(0, shape([given.indexes])[0], shape(given.axes))
+        else:
+            data[given.name] = rng.normal(size=shape(given.axes))
+    return data, {p.name: 0.3 * rng.normal(size=shape(p.axes)) for p in program.parameters}
 
 
 # --------------------------------------------------------------------------------------------------------------- values

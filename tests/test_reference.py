@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import mpmath
@@ -12,6 +13,8 @@ import sympy
 from sympy import Integer, Rational
 
 from gradc.compiler import functions as f
+from gradc.compiler.differentiate import differentiate
+from gradc.compiler.elaborate import elaborate
 from gradc.compiler.graph import (
     Axis,
     Graph,
@@ -25,6 +28,8 @@ from gradc.compiler.graph import (
     placeholder,
 )
 from gradc.compiler.reference import MissingValue, ShapeMismatch, evaluate, numeric_gradient
+from gradc.compiler.source import Source
+from gradc.compiler.syntax import parse
 
 _0, _1, _2 = placeholder(0), placeholder(1), placeholder(2)
 N = Axis("n", data_length("n"))
@@ -435,6 +440,39 @@ def test_a_parameter_that_the_objective_does_not_need(small: Small) -> None:
     small.parameter("unused", [D], np.ones(3))
     w = small.parameter("w", [], 2.0)
     np.testing.assert_array_equal(small.numeric(small.graph.map(_0**2, [w]))["unused"].gradient, np.zeros(3))
+
+
+MODELS = Path(__file__).parent / "models"
+
+
+@pytest.mark.parametrize("name", ["thermometer", "cubic", "decay", "logistic", "digits", "transfer", "mixture"])
+def test_reverse_mode_agrees_with_numerical_differentiation(name: str) -> None:
+    program = differentiate(elaborate(parse(Source(name, (MODELS / f"{name}.model").read_text()))))
+    rng = np.random.default_rng(3)
+    lengths = {data_length(axis.name): 4 + i for i, axis in enumerate(program.axes)}
+
+    def shape(axes: Sequence[Axis]) -> list[int]:
+        return [int(axis.length.xreplace(lengths)) for axis in axes]
+
+    values: dict[str, Any] = {}
+    for given in program.inputs:
+        if given.indexes is not None:
+            values[given.name] = rng.integers(0, shape([given.indexes])[0], shape(given.axes))
+        else:
+            values[given.name] = rng.normal(size=shape(given.axes))
+    free = {p.name: 0.3 * rng.normal(size=shape(p.axes)) for p in program.parameters}
+    objective = program.objectives[0]
+    numeric = numeric_gradient(program, objective.value, values, free, objective.over, most=6)
+    assert list(numeric) == list(objective.over)
+    for parameter in program.parameters:
+        if parameter.name in numeric:
+            estimate = numeric[parameter.name]
+            node = program.gradients[objective.name][parameter.name]
+            found = evaluate(program, [program.graph.spread(node, parameter.leaf.axes)], values, free)[0]
+            order = [parameter.leaf.names.index(axis.name) for axis in parameter.axes]
+            mine = found.transpose(order).reshape(-1)[estimate.coordinates]
+            tolerance = 10 * estimate.error + 1e-12 * np.abs(mine).max()
+            assert (np.abs(mine - estimate.gradient) <= tolerance).all(), parameter.name
 
 
 def test_only_scalars_are_differentiated(small: Small) -> None:

@@ -53,7 +53,7 @@ def _attributes(node: Node) -> list[str]:
     found = []
     for name, value in zip(_names(node), node.attributes(), strict=True):
         if name in ("role", "name", "operator", "value", "length") and not node.operands:
-            found.append(number(value) if name == "value" else str(value))
+            found.append(str(value) if name != "value" or value.is_Rational else number(value))
         else:
             found.append(f"{name} {_shown(value)}")
     return found

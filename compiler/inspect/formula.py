@@ -202,6 +202,18 @@ def plain(formula: Formula) -> bool:
     return isinstance(formula.body if isinstance(formula, Rename) else formula, ATOMS)
 
 
+def decimal(value: Expr, above: int = 1) -> str | None:
+    """A fraction as a decimal, where that is exact and short; only where the denominator is larger than `above`."""
+    if not value.is_Rational or value.q <= above:
+        return None
+    rest = int(value.q)
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    written = repr(int(value.p) / int(value.q))
+    return written if rest == 1 and len(written) <= 9 else None
+
+
 def parts(formula: Formula) -> tuple[Formula, ...]:
     """The formulas that it is made of."""
     match formula:
@@ -270,6 +282,10 @@ def add(terms: Iterable[tuple[bool, Formula]]) -> Formula:
                 kept.append((not minus, multiply(-part.number, part.above, part.below)))
             else:
                 kept.append((minus, part))
+    kept = [
+        (minus, _broadcast(term, [t for j, (_, t) in enumerate(kept) if j != i]))
+        for i, (minus, term) in enumerate(kept)
+    ]
     kept.sort(key=lambda pair: (pair[0], -len(axes(pair[1]))))
     if number.is_negative and kept:
         kept.append((True, Number(-number)))
@@ -309,6 +325,22 @@ def multiply(number: Expr, above: Sequence[Formula], below: Sequence[Formula] = 
     return Product(number, tuple(sorted(top, key=_rank)), tuple(sorted(bottom, key=_rank)))
 
 
+def choose(condition: Formula, yes: Formula, no: Formula) -> Formula:
+    """`if condition then yes else no`."""
+    yes = _broadcast(yes, [condition, no])
+    return Choice(condition, yes, _broadcast(no, [condition, yes]))
+
+
+def _broadcast(formula: Formula, others: Sequence[Formula]) -> Formula:
+    """Without factors of ones along axes that it meets in the others anyway."""
+    if isinstance(formula, Product) and any(isinstance(factor, Ones) for factor in formula.above):
+        factors = _covered(list(formula.above), [*formula.below, *others])
+        return multiply(formula.number, factors, formula.below)
+    if isinstance(formula, Ones):
+        return multiply(Integer(1), _covered([formula], others))
+    return formula
+
+
 def _inverted(power: Power) -> Formula:
     assert isinstance(power.exponent, Number)
     return power.base if power.exponent.value == -1 else Power(power.base, Number(-power.exponent.value))
@@ -342,8 +374,11 @@ def _rank(factor: Formula) -> tuple[int, int]:
     return next((i for i, kinds in enumerate(ranks) if isinstance(factor, kinds)), len(ranks)), len(axes(factor))
 
 
-def total(summed: Sequence[tuple[str, Formula]], factors: Sequence[Formula]) -> Formula:
-    """The sum over axes (each with its length) of the product; what lacks the axes stands in front."""
+def total(summed: Sequence[tuple[str, Formula]], factors: Sequence[Formula], order: Sequence[str] = ()) -> Formula:
+    """The sum over axes (each with its length) of the product; what lacks the axes stands in front.
+
+    `order` holds the axes of the result: of a matrix product the factor with the first of them stands on the left.
+    """
     whole = multiply(Integer(1), factors)
     if not isinstance(whole, Product):
         whole = Product(Integer(1), (whole,), ())
@@ -367,15 +402,27 @@ def total(summed: Sequence[tuple[str, Formula]], factors: Sequence[Formula]) -> 
     outer += [length for name, length in summed if name not in present]
     if not over:
         return multiply(whole.number, outer, below)
-    return multiply(whole.number, [*outer, _contraction(over, inner, under)], below)
+    return multiply(whole.number, [*outer, _contraction(over, inner, under, order)], below)
 
 
-def _contraction(over: tuple[str, ...], inner: list[Formula], under: list[Formula]) -> Formula:
+def _contraction(over: tuple[str, ...], inner: list[Formula], under: list[Formula], order: Sequence[str]) -> Formula:
     if len(over) == 1 and len(inner) == 2 and not under:
-        left, right = sorted(inner, key=lambda part: -len(axes(part)))
-        if plain(left) and plain(right) and axes(left) & axes(right) == set(over) and axes(left) != axes(right):
+        left, right = sorted(
+            inner, key=lambda part: next((i for i, a in enumerate(order) if a in axes(part)), len(order))
+        )
+        if (
+            _is_closed(left)
+            and _is_closed(right)
+            and axes(left) & axes(right) == set(over)
+            and axes(left) != axes(right)
+        ):
             return Matrix(left, right, over[0])
     return Over("sum", over, multiply(Integer(1), inner, under))
+
+
+def _is_closed(formula: Formula) -> bool:
+    """Whether it can stand beside `@` and be taken in at a glance."""
+    return plain(formula) or isinstance(formula, (Apply, Select))
 
 
 def power(base: Formula, exponent: Formula) -> Formula:

@@ -6,11 +6,11 @@ formulas need besides: adjoints of named values that are too long to stand where
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..graph import Node, Objective, Program
+from ..source import nearest
 from .formula import Adjoint, Formula, Free, Named, Reference
 from .write import Writer, names_of, ordered
 
@@ -131,8 +131,7 @@ def _check(program: Program, wrt: str) -> None:
     for table in program.adjoints.values():
         known.update(dict.fromkeys(table))
     if wrt not in known:
-        close = difflib.get_close_matches(wrt, list(known), n=1)
-        raise UnknownName(wrt, tuple(known), close[0] if close else None)
+        raise UnknownName(wrt, tuple(known), nearest(wrt, known))
 
 
 def _value(program: Program, name: str) -> Node:

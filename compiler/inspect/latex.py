@@ -33,6 +33,7 @@ from .formula import (
     Rename,
     Select,
     Sum,
+    decimal,
 )
 
 LOGIC_LEVEL, COMPARISON, SUM, PRODUCT, BIG, POWER, ATOM = range(7)
@@ -123,7 +124,7 @@ def number(value: Expr) -> str:
         return f"\\{value}" if str(value) == "pi" else str(value).lower()
     if value.is_Integer:
         return str(value)
-    if value.is_Rational:
+    if value.is_Rational and decimal(value) is None:
         return rf"{'-' if value.is_negative else ''}\frac{{{abs(value.p)}}}{{{value.q}}}"
     mantissa, _, exponent = repr(float(value)).partition("e")
     return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
@@ -236,7 +237,8 @@ class _Latex:
     def product(self, formula: Product) -> tuple[int, str]:
         value = abs(formula.number)
         sign = "-" if formula.number.is_negative else ""
-        whole = value.is_Rational
+        # x / 2, but 0.002 * x.
+        whole = value.is_Rational and decimal(value, above=10) is None
         top = [] if whole and value.p == 1 else [str(value.p) if whole else number(value)]
         bottom = [] if not whole or value.q == 1 else [str(value.q)]
         over = self.factors(formula.above, top)

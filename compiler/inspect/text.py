@@ -32,6 +32,7 @@ from .formula import (
     Rename,
     Select,
     Sum,
+    decimal,
 )
 
 CHOICE, OR, AND, NOT, COMPARISON, SUM, PRODUCT, SIGNED, POWER, ATOM = range(10)
@@ -58,7 +59,7 @@ def number(value: Expr) -> str:
     """A number that reads back as itself."""
     if value.is_NumberSymbol:
         return str(value)
-    return str(value) if value.is_Rational else repr(float(value))
+    return (decimal(value) or str(value)) if value.is_Rational else repr(float(value))
 
 
 class _Text:
@@ -131,7 +132,8 @@ class _Text:
         sign = "-" if value.is_negative else ""
         value = abs(value)
         above, below = [*formula.above], [*formula.below]
-        whole = value.is_Rational
+        # x / 2, but 0.002 * x.
+        whole = value.is_Rational and decimal(value, above=10) is None
         top = [] if whole and value.p == 1 else [str(value.p) if whole else number(value)]
         bottom = [str(value.q)] if whole and value.q != 1 else []
         top += [self.at(factor, POWER if i or top or sign else SIGNED) for i, factor in enumerate(above)]

@@ -39,7 +39,6 @@ from .formula import (
     ZERO,
     Adjoint,
     Apply,
-    Choice,
     Compare,
     Count,
     Formula,
@@ -57,6 +56,7 @@ from .formula import (
     Select,
     add,
     axes,
+    choose,
     depth,
     multiply,
     plain,
@@ -209,7 +209,7 @@ def _map(node: Map, operands: Sequence[Formula], writer: Writer) -> Formula:
 
 @rule.register
 def _contract(node: Contract, operands: Sequence[Formula], writer: Writer) -> Formula:
-    return total([(axis.name, length(axis.length)) for axis in node.summed], operands)
+    return total([(axis.name, length(axis.length)) for axis in node.summed], operands, node.names)
 
 
 @rule.register
@@ -226,7 +226,7 @@ def _slice(node: Slice, operands: Sequence[Formula], writer: Writer) -> Formula:
 def _place_slice(node: PlaceSlice, operands: Sequence[Formula], writer: Writer) -> Formula:
     if node.drop and node.start.is_number:
         at = Compare("==", Count(node.along.name), Number(node.start))
-        return Choice(at, operands[0], ZERO)
+        return choose(at, operands[0], ZERO)
     return Place(operands[0], _selection(operands[0], node))
 
 
@@ -260,7 +260,7 @@ def _gather(node: Gather, operands: Sequence[Formula], writer: Writer) -> Formul
 @rule.register
 def _scatter(node: Scatter, operands: Sequence[Formula], writer: Writer) -> Formula:
     added, index = operands
-    here = Choice(Compare("==", Count(node.along.name), index), added, ZERO)
+    here = choose(Compare("==", Count(node.along.name), index), added, ZERO)
     if not node.summed:
         return here
     return Over("sum", tuple(axis.name for axis in node.summed), here)
@@ -341,7 +341,7 @@ def _operation(head: Expr, arguments: list[Formula]) -> Formula:
     if kind in LOGIC:
         return Logic(LOGIC[kind], tuple(arguments))
     if kind is functions.where:
-        return Choice(*arguments)
+        return choose(*arguments)
     if kind is functions.as_float:
         return arguments[0]
     name = RENAMED.get(kind.__name__, kind.__name__)
