@@ -282,10 +282,9 @@ def add(terms: Iterable[tuple[bool, Formula]]) -> Formula:
                 kept.append((not minus, multiply(-part.number, part.above, part.below)))
             else:
                 kept.append((minus, part))
-    kept = [
-        (minus, _broadcast(term, [t for j, (_, t) in enumerate(kept) if j != i]))
-        for i, (minus, term) in enumerate(kept)
-    ]
+    if any(isinstance(part, Ones) for _, term in kept for part in (term, *parts(term))):
+        every = [term for _, term in kept]
+        kept = [(minus, _broadcast(term, every[:i] + every[i + 1 :])) for i, (minus, term) in enumerate(kept)]
     kept.sort(key=lambda pair: (pair[0], -len(axes(pair[1]))))
     if number.is_negative and kept:
         kept.append((True, Number(-number)))
