@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import numpy as np
@@ -381,14 +382,42 @@ def test_one_wide_sum_and_one_deep_expression(model: Model) -> None:
 MODELS = Path(__file__).parent / "models"
 
 
-@pytest.mark.parametrize("name", ["thermometer", "cubic", "decay", "logistic", "digits", "transfer", "mixture"])
+OTHERS = {
+    "bounds": """
+        axis k: 3
+        input x[n]
+        param a > -2 = 1, b < 3 = 0, c in (-1, 4.5) = 0, v[k] in (0, 1) = 0.5
+        minimize mean((a + b * x + c * x^2)^2) + sum(v^2 * a)
+        """,
+    "selections": """
+        axis k: 4, t: 6
+        input x[n, t], label[n]: k
+        param E[k, t] = 1, w[t] = 0.5, s = 2
+        early = x[t = 1:] * w[t = 0] - x[t = :-1]
+        picked = E[k = label] * w
+        most = max[t](picked + x) + prod[t](w + s)
+        minimize sum(early^2) + sum(relu(picked - most)) + sum(w[t = -1] * E[t = 2]^2) + sum(maximum(w, s) / size[n])
+        """,
+    "branches": """
+        input x[n], flag[n]: bool
+        param w = 0.4, b = 0.3
+        z = w * x + b
+        h = if z > 0 and not flag then log(z) else z^3 + abs(z)
+        minimize mean(h / (1 + stop_gradient(z)^2)) + sqrt(w^2 + 1) * w^b^2
+        """,
+}
+
+
+@pytest.mark.parametrize(
+    "name", ["thermometer", "cubic", "decay", "logistic", "digits", "transfer", "mixture", *OTHERS]
+)
 def test_what_is_printed_is_the_gradient(name: str) -> None:
     """The printed formulas, compiled as outputs of the model, have the values of the gradients themselves."""
-    source = (MODELS / f"{name}.model").read_text()
+    source = dedent(OTHERS[name]) if name in OTHERS else (MODELS / f"{name}.model").read_text()
     program = simplify_tensors(differentiate(elaborate(parse(Source(name, source)))))
     objective = program.objectives[0]
     equations = inspect_text(program).split("\n\nvalue ")[0].splitlines()
-    pairs = [line.split(" = ", 1) for line in equations if " = " in line and not line.startswith("d loss/d free(")]
+    pairs = [line.split(" = ", 1) for line in equations if " = " in line]
     definitions = {label.strip(): formula for label, formula in pairs}
     order: list[str] = []
     while len(order) < len(definitions):
@@ -400,14 +429,17 @@ def test_what_is_printed_is_the_gradient(name: str) -> None:
         assert ready, "the lines define each other"
         order += ready
     lines = [f"{_identifier(label)} = {_plain(definitions[label])}" for label in order]
-    lines += [f"output {_identifier(f'd loss/d {p}')}" for p in objective.over]
+    wanted = {f"d loss/d {p}": program.adjoints["loss"][p] for p in objective.over}
+    wanted |= {label: program.gradients["loss"][label[14:-1]] for label in definitions if "free(" in label}
+    lines += [f"output {_identifier(label)}" for label in wanted]
     again = elaborate(parse(Source(name, "\n".join([source, *lines, ""]))))
     data, free = _values(program)
-    printed = evaluate(again, [node for _, node in again.outputs[-len(objective.over) :]], data, free)
-    true = evaluate(program, [program.adjoints["loss"][p] for p in objective.over], data, free)
-    for (_, node), found, wanted, p in zip(again.outputs[-len(printed) :], printed, true, objective.over, strict=True):
-        assert node.names == program.adjoints["loss"][p].names
-        np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-12 * np.abs(wanted).max(), err_msg=p)
+    outputs = dict(again.outputs)
+    printed = evaluate(again, [outputs[_identifier(label)] for label in wanted], data, free)
+    true = evaluate(program, list(wanted.values()), data, free)
+    for label, found, value in zip(wanted, printed, true, strict=True):
+        assert outputs[_identifier(label)].names == wanted[label].names
+        np.testing.assert_allclose(found, value, rtol=1e-10, atol=1e-12 * np.abs(value).max(), err_msg=label)
 
 
 def _mentions(formula: str, label: str) -> bool:
@@ -415,7 +447,7 @@ def _mentions(formula: str, label: str) -> bool:
 
 
 def _identifier(label: str) -> str:
-    return label.replace("d loss/d ", "adjoint_").replace(".", "_")
+    return label.replace("d loss/d ", "adjoint_").replace(".", "_").replace("free(", "free_").replace(")", "")
 
 
 def _plain(formula: str) -> str:
@@ -433,6 +465,8 @@ def _values(program: Program) -> tuple[dict[str, Any], dict[str, Any]]:
     for given in program.inputs:
         if given.indexes is not None:
             data[given.name] = rng.integers(0, shape([given.indexes])[0], shape(given.axes))
+        elif given.dtype == "bool":
+            data[given.name] = rng.random(shape(given.axes)) < 0.5
         else:
             data[given.name] = rng.normal(size=shape(given.axes))
     return data, {p.name: 0.3 * rng.normal(size=shape(p.axes)) for p in program.parameters}

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..graph import Node, Objective, Program
+from sympy import Float, Integer
+
+from ..graph import Node, Objective, Parameter, Program
 from ..source import nearest
-from .formula import Adjoint, Formula, Free, Named, Reference
+from .formula import Adjoint, Formula, Free, Named, Number, Reference, add, multiply
 from .write import Writer, names_of, ordered
 
 
@@ -98,25 +100,40 @@ def formulas(program: Program, wrt: str | None = None) -> Formulas:
 def _of_objective(program: Program, objective: Objective, wanted: Sequence[str], writer: Writer) -> list[Gradient]:
     parameters = {p.name: p for p in program.parameters}
     roots = [_by(program, objective, name) for name in wanted]
-    # Training moves the number behind a bound: its gradient is the one by what the model sees, and the map's slope.
-    bounded = [p for p in map(parameters.get, wanted) if p and p.value is not p.leaf and p.name in objective.over]
-    chains = [program.gradients[objective.name][p.name] for p in bounded]
-    seen = [root for root, name in zip(roots, wanted, strict=True) if name in {p.name for p in bounded}]
-    written = [
-        writer.names.get(node.id, formula)
-        for node, formula in zip((*roots, *chains), writer.write([*roots, *chains], cut=seen), strict=True)
-    ]
-    behind = dict(zip((p.name for p in bounded), written[len(roots) :], strict=True))
     found = []
-    for name, formula in zip(wanted, written, strict=False):
+    for name, root, formula in zip(wanted, roots, writer.write(roots), strict=True):
         axes = _value(program, name).names
         negated = objective.sense == "maximize"
-        line = Line(Adjoint(objective.name, negated, Named(name, axes)), axes, formula)
+        line = Line(Adjoint(objective.name, negated, Named(name, axes)), axes, writer.names.get(root.id, formula))
         free = None
-        if name in behind:
-            free = Line(Adjoint(objective.name, negated, Free(name, axes)), axes, behind[name])
+        parameter = parameters.get(name)
+        if parameter is not None and name in objective.over and parameter.value is not parameter.leaf:
+            chain = multiply(Integer(1), [_slope(parameter), line.left])
+            free = Line(Adjoint(objective.name, negated, Free(name, axes)), axes, chain)
         found.append(Gradient(objective.name, name, line, free))
     return found
+
+
+def _slope(parameter: Parameter) -> Formula:
+    """The derivative of a bounded parameter by the unconstrained number behind it, by the parameter itself.
+
+    It is a + exp(u), b - exp(u) or a + (b - a) sigmoid(u).
+    """
+    value = Named(parameter.name, parameter.value.names)
+    lower, upper = _number(parameter.lower), _number(parameter.upper)
+    if lower is not None and upper is not None:
+        width = Number(upper.value - lower.value)
+        return multiply(
+            Integer(1), [add([(False, value), (True, lower)]), add([(False, upper), (True, value)])], [width]
+        )
+    bound = lower or upper
+    return value if bound is None else add([(False, value), (True, bound)])
+
+
+def _number(bound: float | None) -> Number | None:
+    if bound is None:
+        return None
+    return Number(Integer(int(bound)) if bound.is_integer() else Float(bound))
 
 
 def _line(program: Program, key: int, label: Adjoint | None, formula: Formula) -> Line:

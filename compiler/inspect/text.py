@@ -1,7 +1,7 @@
 """Formulas as text, in the language's own syntax: what is printed here could be written in a model.
 
-Brackets stand only where the grammar needs them. The one thing that the language cannot say is the derivative of the
-objective by a named value, `d loss/d z`.
+Brackets stand only where the grammar needs them. Two things the language cannot say: the derivative of the objective by
+a named value, `d loss/d z`, and the adjoint of a slice, `place[t = 1:](x)`: x at those positions, and 0 elsewhere.
 """
 
 from __future__ import annotations

@@ -86,12 +86,11 @@ class Writer:
     whole: dict[int, Formula] = field(default_factory=dict)  # each node written out, one level of names deep
     brief: dict[int, Formula] = field(default_factory=dict)  # each node as it stands in another's formula
 
-    def write(self, roots: Sequence[Node], cut: Iterable[Node] = ()) -> list[Formula]:
-        """The formula of each root, written out even where it has a name. `cut` stand as names wherever they can."""
-        forced = {node.id for node in cut}
+    def write(self, roots: Sequence[Node]) -> list[Formula]:
+        """The formula of each root, written out even where it has a name."""
         nodes = self._nodes(roots)
         # A renamed name is easier to read than a renamed formula.
-        forced |= {node.operands[0].id for node in nodes if isinstance(node, Relabel)}
+        forced = {node.operands[0].id for node in nodes if isinstance(node, Relabel)}
         uses = _uses(nodes)
         for node in nodes:
             written = rule(node, [self.brief[operand.id] for operand in node.operands], self)
