@@ -183,7 +183,7 @@ def _unreadable(name: str, code: str, message: str) -> ModelError:
 # ------------------------------------------------------------------------------------------------------------- in words
 
 _TAB = 4  # columns
-_WIDEST = 140  # columns of a source line that are shown
+_WIDEST = 140  # characters of a source line that are shown
 _RED, _BLUE, _BOLD, _PLAIN = "\x1b[1;31m", "\x1b[1;34m", "\x1b[1m", "\x1b[0m"
 
 
@@ -216,22 +216,21 @@ def render(diagnostic: Diagnostic, color: bool = False) -> str:
 
 
 def _shown(span: Span) -> tuple[str, int, int]:
-    """The line of a span as shown, the columns before the span, and the columns of the span itself (at least one)."""
+    """The line of a span as shown, the columns before the span, and the columns of the span itself (at least one).
+
+    Of a very long line only the part around the span is shown.
+    """
     line, column = place(span.source, span.start)
     text = line_text(span.source, line)
-    start, end = column - 1, min(column - 1 + span.end - span.start, len(text))
-    shown, edges = _expanded(text)
-    before = edges[min(start, len(text))]
-    width = max(edges[max(end, min(start, len(text)))] - before, 1)
-    if edges[-1] <= _WIDEST:
-        return shown, before, width
-    # Of a very long line only the part around the mark is shown.
-    first = max(min(start, len(text)) - _WIDEST // 3, 0)
+    start = min(column - 1, len(text))
+    end = min(start + span.end - span.start, len(text))
+    first = max(start - _WIDEST // 3, 0) if len(text) > _WIDEST else 0
     last = min(first + _WIDEST, len(text))
     shown, edges = _expanded(text[first:last])
     left, right = "... " if first else "", " ..." if last < len(text) else ""
     before = edges[start - first]
-    return left + shown + right, len(left) + before, max(edges[min(end, last) - first] - before, 1)
+    width = max(edges[min(end, last) - first] - before, 1)
+    return left + shown + right, len(left) + before, width
 
 
 def _expanded(text: str) -> tuple[str, list[int]]:
@@ -268,9 +267,9 @@ def visible(text: str) -> str:
 def _glyph(character: str) -> str:
     if character < " ":
         return chr(0x2400 + ord(character))
-    if character == "\x7f":
-        return "\u2421"
-    return "\ufffd" if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp") else character
+    if character.isprintable():
+        return character
+    return {"\x7f": "\u2421", "\xa0": "\u2423"}.get(character, "\ufffd")
 
 
 # -------------------------------------------------------------------------------------------------------------- as data

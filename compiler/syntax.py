@@ -121,26 +121,43 @@ def _without_faulty(segment: Sequence[Line]) -> list[Line]:
 def _fed(segment: Sequence[Line]) -> tuple[tree.Statement, ...]:
     """The result of the automaton on the tokens of one outermost statement. _Mistake where they do not fit."""
     machine = _language().automaton.parse_interactive()
+    fed: list[Token] = []
+    for line, token in _stream(segment):
+        try:
+            machine.feed_token(token)  # type: ignore[arg-type]
+        except UnexpectedToken:
+            raise _Mistake(expected.diagnosis(line, token, _accepted(fed), _language().signs)) from None
+        if len(machine.parser_state.state_stack) > _MOST_STATES:
+            message = "this expression is nested too deeply"
+            raise _Mistake(Diagnostic("E0502", message, token.span, help="give its parts names of their own"))
+        fed.append(token)
+    result: tuple[tree.Statement, ...] = machine.feed_token(Token("$END", "", fed[-1].span))  # type: ignore[arg-type]
+    return result
+
+
+def _stream(segment: Sequence[Line]) -> Iterator[tuple[Line, Token]]:
+    """The tokens of the lines, and those of their ends and of the blocks."""
     depth = 0
     for line in segment:
         end = line.tokens[-1].span
         place = Span(end.source, end.end, end.end)
-        layout = "INDENT" if line.depth > depth else "DEDENT"
-        marks = [Token(layout, "", place) for _ in range(abs(line.depth - depth))]
+        for _ in range(abs(line.depth - depth)):
+            yield line, Token("INDENT" if line.depth > depth else "DEDENT", "", place)
         depth = line.depth
-        for token in (*marks, *line.tokens, Token("NEWLINE", "", place)):
-            try:
-                machine.feed_token(token)  # type: ignore[arg-type]
-            except UnexpectedToken:
-                diagnostic = expected.diagnosis(line, token, machine.accepts(), _language().signs)
-                raise _Mistake(diagnostic) from None
-            if len(machine.parser_state.state_stack) > _MOST_STATES:
-                message = "this expression is nested too deeply"
-                raise _Mistake(Diagnostic("E0502", message, token.span, help="name its parts"))
+        for token in line.tokens:
+            yield line, token
+        yield line, Token("NEWLINE", "", place)
     for _ in range(depth):
-        machine.feed_token(Token("DEDENT", "", place))  # type: ignore[arg-type]
-    result: tuple[tree.Statement, ...] = machine.feed_eof()
-    return result
+        yield line, Token("DEDENT", "", place)
+
+
+def _accepted(fed: Sequence[Token]) -> set[str]:
+    """The terminals that may follow. A token that does not fit has moved its automaton, so a fresh one tells."""
+    machine = _language().automaton.parse_interactive()
+    for token in fed:
+        machine.feed_token(token)  # type: ignore[arg-type]
+    accepted: set[str] = machine.accepts()  # type: ignore[no-untyped-call]
+    return accepted
 
 
 # ---------------------------------------------------------------------------------------------------------------- rules
@@ -346,14 +363,14 @@ def formal(children: Children) -> tree.FormalParameter:
 
 @_rule
 def short_definition(children: Children) -> tree.Definition:
-    head, _, value = children
-    return tree.Definition(_whole(children), *head.value, (tree.Return(value.span, (value,)),))
+    (name, axes, formals), value = children[0].value, children[2]
+    return tree.Definition(_whole(children), name, axes, formals, (tree.Return(value.span, (value,)),))
 
 
 @_rule
 def definition(children: Children) -> tree.Definition:
-    head, _, body = children
-    return tree.Definition(head.span, *head.value, body)
+    name, axes, formals = children[0].value
+    return tree.Definition(children[0].span, name, axes, formals, children[2])
 
 
 @_rule

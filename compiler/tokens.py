@@ -21,7 +21,7 @@ MOST_NESTED = 100
 MOST_WORDS = 100_000
 """How many words and signs a statement may have."""
 
-LONGEST_WORD = 100
+LONGEST_WORD = 200
 """How many characters a name or a quoted word may have."""
 
 LONGEST_NUMBER = 1000
@@ -102,11 +102,12 @@ _CONTROL = re.compile(
 _TOKEN = re.compile(
     r"""(?P<space>[ \t]+|\#[^\n]*)
       | (?P<newline>\r?\n)
-      | (?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\w*)
+      | (?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[\w.]*)
       | (?P<word>[^\W\d]\w*(?:\.[^\W\d]\w*)*(?:\.\*(?!\*))?'*)
       | (?P<string>"[^"\n]*"?)
+      | (?P<foreign>&&|\|\||//|[-+*/]=|:=|=>|\.\.\.)
       | (?P<sign>\|>|->|==|!=|<=|>=|\*\*|[-+*/@^<>=~:,()\[\]])
-      | (?P<other>&&|\|\||//|[-+*/]=|:=|=>|\.\.\.|.)""",
+      | (?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )
 _NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -167,8 +168,6 @@ _POWER = re.compile(r"(?P<base>[^\W\d]\w*?)(?P<power>[⁰¹²³⁴-⁹]+)")
 
 def _wrong_name(name: str) -> tuple[str, str, str | None] | None:
     """What is wrong with one part of a dotted name: a code, a message and a help line. None where nothing is."""
-    if len(name) > LONGEST_WORD:
-        return "E0503", f"this name has more than {LONGEST_WORD} characters", None
     if name.startswith("__"):
         return "E0121", f"`{name}` begins with two underscores", "such names belong to Python: begin with a letter"
     if name.isascii():
@@ -211,6 +210,7 @@ class _Scanner:
     tokens: list[Token] = field(default_factory=list)
     open: list[Token] = field(default_factory=list)
     faulty: bool = False
+    braced: bool = False  # whether a `{` was met
     names: dict[str, bool] = field(default_factory=dict)  # whether each name that was met is in order
     alike: dict[str, Token] = field(default_factory=dict)  # the first name of each look
 
@@ -254,25 +254,21 @@ class _Scanner:
             self._unclosed(self.open[-1])
         self._end(indent)
 
-    def _wrong(
-        self, code: str, message: str, span: Span, help: str | None = None, notes: tuple[Note, ...] = ()
-    ) -> None:
+    def _wrong(self, code: str, message: str, span: Span, help: str | None = None, *notes: Note) -> None:
         """Tell a mistake, the first one of its line only: what follows may come from it."""
         if not self.faulty:
             self.mistakes.add(Diagnostic(code, message, span, help=help, notes=notes))
         self.faulty = True
 
+    def _too_much(self, code: str, message: str, span: Span) -> None:
+        """Tell that a limit is passed, and give up: what follows is no model that a person wrote."""
+        self.mistakes.add(Diagnostic(code, message, span, help="give its parts names of their own"))
+        self.mistakes.check()
+
     def _end(self, indent: str) -> None:
         # A line that held nothing but a control character in a comment has no tokens, and nothing to leave out.
         if self.tokens:
-            if self.faulty or len(self.tokens) <= MOST_WORDS:
-                self.lines.append(Line(indent, self._keywords(), self.faulty))
-            else:
-                span = self.tokens[MOST_WORDS].span
-                self._wrong(
-                    "E0504", f"this statement has more than {MOST_WORDS} words and signs", span, "name its parts"
-                )
-                self.lines.append(Line(indent, self.tokens, True))
+            self.lines.append(Line(indent, self._keywords(), self.faulty))
         self.tokens, self.open, self.faulty = [], [], False
 
     def _take(self, kind: str, word: str, span: Span) -> None:
@@ -290,10 +286,15 @@ class _Scanner:
                 self._wrong("E0503", f"this quoted word has more than {LONGEST_WORD} characters", span)
         elif kind == "sign":
             type = self.signs[word]
-        elif word in _INSTEAD or not word.isspace():
+        elif word == "}" and self.braced:
+            self.faulty = True  # its `{` has been told
+        else:
+            self.braced = self.braced or word == "{"
             self._wrong("E0106", f"`{word}` is not in the language", span, _INSTEAD.get(word))
         token = Token(type, word, span)
         self.tokens.append(token)
+        if len(self.tokens) > MOST_WORDS:
+            self._too_much("E0504", f"this statement has more than {MOST_WORDS} words and signs", span)
         if kind == "sign":
             self._bracket(token)
 
@@ -310,8 +311,11 @@ class _Scanner:
         return "DOTTED" if "." in word else "NAME"
 
     def _check_name(self, word: str, span: Span) -> bool:
+        if len(word) > LONGEST_WORD:
+            self._wrong("E0503", f"this name has more than {LONGEST_WORD} characters", span)
+            return False
         bare = word.rstrip("'")
-        if bare != word and ("." in word or len(word) - len(bare) > MOST_NESTED):
+        if bare != word and "." in word:
             self._wrong("E0106", "a prime stands behind the name of an axis", span, "write d', a second copy of d")
             return False
         for part in bare.removesuffix(".*").split("."):
@@ -333,7 +337,7 @@ class _Scanner:
         elif not (number := _NUMBER.match(word)) or number[0] != word:
             figures = number[0] if number else ""
             rest = word[len(figures) :]
-            help = f"write {figures} * {rest}"
+            help = f"write {figures} * {rest}" if rest.isidentifier() else None
             if figures == "0" and rest[0] in "xXbBoO":
                 help = "numbers are decimal"
             elif rest.startswith("_"):
@@ -345,9 +349,7 @@ class _Scanner:
     def _bracket(self, token: Token) -> None:
         if token.text in _CLOSES:
             if len(self.open) == MOST_NESTED:
-                self._wrong(
-                    "E0502", f"brackets stand more than {MOST_NESTED} deep in each other", token.span, "name the parts"
-                )
+                self._too_much("E0502", f"brackets stand more than {MOST_NESTED} deep in each other", token.span)
             self.open.append(token)
         elif token.text in _CLOSES.values():
             if not self.open:
@@ -359,13 +361,13 @@ class _Scanner:
                     "E0102",
                     f"expected `{closer}`, found `{token.text}`",
                     token.span,
-                    f"close what is open first: {closer}",
+                    None,
                     Note(opener.span, f"to close the `{opener.text}` opened here"),
                 )
 
     def _unclosed(self, opener: Token) -> None:
         closer = _CLOSES[opener.text]
-        self._wrong("E0102", f"this `{opener.text}` is never closed", opener.span, f"write `{closer}` where it ends")
+        self._wrong("E0102", f"expected `{closer}` to close the `{opener.text}` opened here", opener.span)
 
     def _abandoned(self, word: str, span: Span, indent: str, end: int) -> bool:
         """Whether the text has gone on to another statement although a bracket is open."""
