@@ -151,6 +151,15 @@ class where(Function):
         return True if all(a.is_positive for a in self.args[1:]) else None
 
 
+class as_float(Function):
+    """An integer or a truth value as a number of the working precision."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return Integer(0)
+
+
 class _Truth(Function):
     """A truth value, 0 or 1 where a number is asked for; it has no derivative."""
 

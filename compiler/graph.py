@@ -380,7 +380,7 @@ class Graph:
         """The adjoint of `slice`, into the axis `along`."""
         axes = self.ordered([*(a for a in operand.axes if a.name != along.name), along])
         attributes = {"along": along, "start": start, "step": step, "length": length, "drop": drop}
-        return self._make(PlaceSlice, axes, "float", (operand,), **attributes)
+        return self._make(PlaceSlice, axes, operand.dtype, (operand,), **attributes)
 
     def gather(self, operand: Node, index: Node, along: str) -> Node:
         """The operand at `index` along the axis."""

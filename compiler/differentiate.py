@@ -1,0 +1,309 @@
+"""Reverse mode: a program in, the same program with its gradients out.
+
+One joint sweep for all parameters of an objective visits each node once, users before operands; adjoints are nodes of the
+same graph. The rule for Map is all of scalar calculus: the partial is SymPy's derivative of one operation, memoised, times
+the cotangent, summed over the axes that the operand lacks. A cotangent travels with the mask of the branches it came
+through: its true value is `where(mask, raw, 0)`, and the `where` is written only where cotangents of different masks meet
+or a sum would mix what is masked with what is not. So a branch not taken contributes exactly zero, whatever it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, singledispatch
+
+import sympy
+from sympy import Expr, Integer
+
+from . import functions
+from .elementary import DIVIDE, SQRT, build
+from .graph import (
+    Axis,
+    Contract,
+    Gather,
+    Graph,
+    Leaf,
+    Map,
+    Node,
+    PlaceSlice,
+    Program,
+    Reduce,
+    Relabel,
+    Scatter,
+    Slice,
+    Spread,
+    Stop,
+    placeholder,
+    reachable,
+)
+
+_0, _1, _2 = placeholder(0), placeholder(1), placeholder(2)
+_WHERE = functions.where(_0, _1, _2)
+_MASKED = functions.where(_0, _1, Integer(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Cotangent:
+    """`raw` where `mask` holds (everywhere, where it is None), else 0. Either may lack axes of its node."""
+
+    mask: Node | None
+    raw: Node
+
+
+def differentiate(program: Program) -> Program:
+    """Adds `gradients` and `adjoints` of every objective, and the `pullback` of the outputs' `cotangents`."""
+    graph = program.graph
+    gradients, adjoints = {}, {}
+    for objective in program.objectives:
+        leaves = [p.leaf for p in program.parameters if p.name in objective.over]
+        found = sweep(graph, [(objective.value, graph.constant(1))], leaves)
+        gradients[objective.name] = _of_parameters(program, found)
+        adjoints[objective.name] = {name: found[node.id] for name, node in program.named if node.id in found}
+    seeded = [(name, node) for name, node in program.outputs if node.dtype == "float" and node.trained]
+    cotangents = tuple(graph.leaf("cotangent", name, node.axes) for name, node in seeded)
+    pairs = [(node, leaf) for (_, node), leaf in zip(seeded, cotangents, strict=True)]
+    found = sweep(graph, pairs, [p.leaf for p in program.parameters])
+    pullback = _of_parameters(program, found) if pairs else {}
+    return replace(program, gradients=gradients, adjoints=adjoints, cotangents=cotangents, pullback=pullback)
+
+
+def _of_parameters(program: Program, found: dict[int, Node]) -> dict[str, Node]:
+    zero = program.graph.constant(0)
+    return {p.name: found.get(p.leaf.id, zero) for p in program.parameters}
+
+
+def sweep(graph: Graph, seeds: Sequence[tuple[Node, Node]], leaves: Iterable[Leaf]) -> dict[int, Node]:
+    """The adjoint of each node between the seeded ones and the leaves, by the node's id; masks are applied."""
+    wanted = {leaf.id for leaf in leaves}
+    nodes = reachable(node for node, _ in seeds)
+    for node in nodes:
+        if not isinstance(node, Stop) and any(operand.id in wanted for operand in node.operands):
+            wanted.add(node.id)
+    arriving: dict[int, list[Cotangent]] = {}
+    for node, seed in seeds:
+        arriving.setdefault(node.id, []).append(Cotangent(None, seed))
+    result: dict[int, Node] = {}
+    for node in reversed(nodes):
+        if node.id not in wanted or node.id not in arriving:
+            continue
+        before = graph.at(node.span)
+        cotangent = _joined(graph, arriving.pop(node.id))
+        result[node.id] = _applied(graph, cotangent)
+        if node.operands:
+            for operand, more in rule(node, graph, cotangent):
+                if operand.id in wanted:
+                    arriving.setdefault(operand.id, []).append(more)
+        graph.at(before)
+    return result
+
+
+def _applied(graph: Graph, cotangent: Cotangent) -> Node:
+    if cotangent.mask is None:
+        return cotangent.raw
+    return graph.map(_MASKED, [cotangent.mask, cotangent.raw])
+
+
+def _joined(graph: Graph, arriving: Sequence[Cotangent]) -> Cotangent:
+    """The sum of the cotangents; those of one mask are summed under it."""
+    by_mask: dict[int, list[Cotangent]] = {}
+    for cotangent in arriving:
+        by_mask.setdefault(-1 if cotangent.mask is None else cotangent.mask.id, []).append(cotangent)
+    parts = [Cotangent(group[0].mask, graph.sum([c.raw for c in group])) for group in by_mask.values()]
+    if len(parts) == 1:
+        return parts[0]
+    mask: Node | None = parts[0].mask
+    for part in parts[1:]:
+        mask = None if mask is None or part.mask is None else graph.map(functions.either(_0, _1), [mask, part.mask])
+    return Cotangent(mask, graph.sum([_applied(graph, part) for part in parts]))
+
+
+def _narrowed(graph: Graph, cotangent: Cotangent, factors: Sequence[Node], total: Iterable[Axis], to: Node) -> Cotangent:
+    """raw * factors, summed over the axes in `total` that the operand lacks."""
+    lacking = [axis for axis in graph.ordered(total) if axis.name not in to.names]
+    mask = cotangent.mask
+    if mask is None or all(name in to.names for name in mask.names):
+        if not lacking:
+            return Cotangent(mask, graph.product([*factors, cotangent.raw]) if factors else cotangent.raw)
+        return Cotangent(mask, graph.contract([cotangent.raw, *factors], lacking))
+    safe = [graph.map(_MASKED, [mask, factor]) for factor in (cotangent.raw, *factors)]
+    gone = [axis for axis in mask.axes if axis.name not in to.names]
+    outer = None if isinstance(to, Leaf) else graph.reduce("any", mask, gone)
+    return Cotangent(outer, graph.contract(safe, lacking))
+
+
+# -------------------------------------------------------------------------------------------------------------- the rules
+
+
+@singledispatch
+def rule(node: Node, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
+    """What the node's cotangent gives to each of its operands."""
+    raise TypeError(f"no adjoint for {type(node).__name__}")
+
+
+@lru_cache(maxsize=None)
+def partial(expression: Expr, position: int) -> Expr:
+    """The derivative of a Map's expression by one placeholder."""
+    with sympy.core.parameters.distribute(False):
+        derivative = sympy.diff(expression, placeholder(position))
+        # sign and floor are constant between their jumps, and the convention at a jump is 0.
+        return derivative.replace(lambda e: isinstance(e, sympy.DiracDelta | sympy.Derivative), lambda e: Integer(0))
+
+
+@rule.register
+def _map(node: Map, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
+    if isinstance(node.expression, functions.where):
+        yield from _branches(node, graph, cotangent)
+        return
+    for position, operand in enumerate(node.operands):
+        if not operand.trained or operand.dtype != "float":
+            continue
+        if node.expression == SQRT and _vanishes_flat(operand):
+            # The gradient of a norm at 0: 0 is a subgradient, and the limit of every even function under the root.
+            half = graph.map(functions.where(functions.less(0, _0), 1 / (2 * _0), Integer(0)), [node])
+            factor = build(graph, half.expression, half.operands) if isinstance(half, Map) else half
+        else:
+            factor = build(graph, partial(node.expression, position), node.operands)
+        if _is_number(factor, 0):
+            continue
+        factors = [] if _is_number(factor, 1) else [factor]
+        yield operand, _narrowed(graph, cotangent, factors, node.axes, operand)
+
+
+def _branches(node: Map, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
+    condition, yes, no = node.expression.args
+    chosen = build(graph, condition, node.operands)
+    for value, holds in ((yes, chosen), (no, graph.map(functions.negation(_0), [chosen]))):
+        if not isinstance(value, sympy.Symbol):
+            continue
+        operand = build(graph, value, node.operands)
+        mask = cotangent.mask
+        inner = holds if mask is None else graph.map(functions.both(_0, _1), [mask, holds])
+        yield operand, _narrowed(graph, Cotangent(inner, cotangent.raw), [], node.axes, operand)
+
+
+def _is_number(node: Node, number: int) -> bool:
+    return getattr(node, "value", None) == number
+
+
+def _vanishes_flat(node: Node) -> bool:
+    """Whether the node is never negative and its derivative is 0 wherever it is 0: squares, and sums of squares."""
+    match node:
+        case Contract():
+            return all(node.operands.count(o) % 2 == 0 or _vanishes_flat(o) for o in node.operands)
+        case Map(expression=e) if e.is_Pow:
+            return bool(e.exp.is_Integer and e.exp.is_even and e.exp > 0)
+        case Map(expression=e) if e.is_Add:
+            return all(isinstance(t, sympy.Symbol) and _vanishes_flat(node.operands[_place(t)]) for t in e.args)
+        case Map(expression=e) if e.is_Mul:
+            symbols = [f for f in e.args if isinstance(f, sympy.Symbol)]
+            numbers = [f for f in e.args if f.is_Number and f.is_positive]
+            whole = len(symbols) + len(numbers) == len(e.args)
+            parts = [node.operands[_place(s)] for s in symbols]
+            return whole and any(map(_vanishes_flat, parts)) and all(p.positive or _vanishes_flat(p) for p in parts)
+        case Reduce(operator="max") | Relabel() | Spread() | Slice() | Gather():
+            return _vanishes_flat(node.operands[0])
+    return False
+
+
+def _place(symbol: sympy.Symbol) -> int:
+    return int(symbol.name[1:])
+
+
+@rule.register
+def _contract(node: Contract, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
+    total = [*node.axes, *node.summed]
+    for position, operand in enumerate(node.operands):
+        others = [*node.operands[:position], *node.operands[position + 1 :]]
+        yield operand, _narrowed(graph, cotangent, others, total, operand)
+
+
+@rule.register
+def _reduce(node: Reduce, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
+    (operand,) = node.operands
+    if node.operator == "logsumexp":
+        factor = graph.map(sympy.exp(_0), [build(graph, _0 - _1, [operand, node])])
+    elif node.operator in ("max", "min"):
+        ties = graph.map(functions.equal(_0, _1), [operand, node])
+        one_each = build(graph, functions.where(_0, Integer(1), Integer(0)), [ties])
+        share = graph.map(1 / _0, [graph.contract([one_each], node.reduced)])
+        factor = graph.map(_MASKED, [ties, share])
+    elif node.operator == "prod":
+        factor = _product_of_others(graph, operand, node.reduced)
+    else:
+        return
+    yield operand, _narrowed(graph, cotangent, [factor], operand.axes, operand)
+
+
+def _product_of_others(graph: Graph, operand: Node, reduced: tuple[Axis, ...]) -> Node:
+    """At each position the product over all others: a quotient where nothing is 0, and exact where something is."""
+    zero = graph.map(functions.equal(_0, Integer(0)), [operand])
+    zeros = graph.contract([build(graph, functions.where(_0, Integer(1), Integer(0)), [zero])], reduced)
+    nonzero = graph.map(functions.where(_0, Integer(1), _1), [zero, operand])
+    product = graph.reduce("prod", nonzero, reduced)
+    alone = graph.map(functions.both(_0, _1), [zero, graph.map(functions.equal(_0, Integer(1)), [zeros])])
+    at_zero = graph.map(_MASKED, [alone, product])
+    none = graph.map(functions.equal(_0, Integer(0)), [zeros])
+    return graph.map(_WHERE, [none, graph.map(DIVIDE, [product, nonzero]), at_zero])
+
+
+@rule.register
+def _slice(node: Slice, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
+    (operand,) = node.operands
+
+    def placed(value: Node) -> Node:
+        whole = value if node.drop else graph.spread(value, [Axis(node.along.name, node.length)])
+        return graph.place_slice(whole, node.along, node.start, node.step, node.length, node.drop)
+
+    mask = cotangent.mask
+    if mask is None or node.along.name not in mask.names:
+        yield operand, Cotangent(mask, placed(cotangent.raw))
+    else:
+        yield operand, Cotangent(placed(mask), placed(cotangent.raw))
+
+
+@rule.register
+def _place_slice(node: PlaceSlice, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
+    raw = graph.spread(_applied(graph, cotangent), [node.along])
+    yield (
+        node.operands[0],
+        Cotangent(None, graph.slice(raw, node.along.name, node.start, node.step, node.length, node.drop)),
+    )
+
+
+@rule.register
+def _gather(node: Gather, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
+    operand, index = node.operands
+    lacking = [axis for axis in node.axes if axis.name not in operand.names]
+    mask = cotangent.mask
+    if mask is not None and any(name in {a.name for a in lacking} or name == node.along.name for name in mask.names):
+        cotangent, mask = Cotangent(None, _applied(graph, cotangent)), None
+    raw = graph.spread(cotangent.raw, node.axes)
+    yield operand, Cotangent(mask, graph.scatter(raw, index, node.along, lacking))
+
+
+@rule.register
+def _scatter(node: Scatter, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
+    operand, index = node.operands
+    raw = graph.spread(_applied(graph, cotangent), [node.along])
+    read = graph.gather(raw, index, node.along.name)
+    yield operand, _narrowed(graph, Cotangent(None, read), [], [*read.axes, *operand.axes], operand)
+
+
+@rule.register
+def _relabel(node: Relabel, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
+    back = {after: before for before, after in node.renamed}
+    mask = None if cotangent.mask is None else graph.relabel(cotangent.mask, back)
+    yield node.operands[0], Cotangent(mask, graph.relabel(cotangent.raw, back))
+
+
+@rule.register
+def _spread(node: Spread, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
+    yield node.operands[0], _narrowed(graph, cotangent, [], node.axes, node.operands[0])
+
+
+@rule.register
+def _stop(node: Stop, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
+    yield from ()
+
+

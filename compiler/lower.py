@@ -1,0 +1,213 @@
+"""From mathematics to array operations: what NumPy has no single call for is taken apart.
+
+Takes a simplified program, gives one of the same values in which every Map is one ufunc, every Contract has one or two
+operands and a matrix product's shape, and log-sum-exp, softmax, softplus and sigmoid stand as the passes that compute
+them, with what they share computed once. The order of contractions is `opt_einsum`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sympy
+from sympy import Expr, Integer, Rational
+
+from . import functions
+from .elementary import DIVIDE, MULTIPLY, SUBTRACT, build
+from .graph import Axis, Contract, Graph, Map, Node, Program, Reduce, placeholder, rewrite
+from .simplify.cost import length
+
+_0, _1, _2 = placeholder(0), placeholder(1), placeholder(2)
+LONGEST_CHAIN = 64
+"""The largest whole power that is written as multiplications."""
+LEAST = {"float64": sympy.Float(-1.7976931348623157e308), "float32": sympy.Float(-3.4028234663852886e38)}
+"""The largest whole power that is written as multiplications."""
+
+
+def lower(program: Program, dtype: str) -> Program:
+    """The program in NumPy's operations. In float64 sine and cosine are rational functions of a half-angle tangent."""
+    graph = program.graph
+
+    def rule(node: Node, operands: tuple[Node, ...]) -> Node:
+        match node:
+            case Map():
+                share = _softmax(graph, node, operands, dtype)
+                if share is not None:
+                    return share
+                return _map(graph, node, operands, dtype)
+            case Contract():
+                return _contract(graph, operands, node.summed, program.rows)
+            case Reduce(operator="logsumexp"):
+                top, _, total = _exponentials(graph, operands[0], node.reduced, program.rows, dtype)
+                return graph.sum([top, graph.map(sympy.log(_0), [total])])
+            case Reduce(operator="prod" | "max" | "min") if operands[0].dtype != "float":
+                return graph.reduce(node.operator, graph.map(functions.as_float(_0), operands), node.reduced)
+        return graph.remake(node, operands) if operands else node
+
+    return rewrite(program, rule)
+
+
+# -------------------------------------------------------------------------------------------------------------- log-sum-exp
+
+
+def _exponentials(
+    graph: Graph, x: Node, over: Sequence[Axis], rows: str | None, dtype: str
+) -> tuple[Node, Node, Node]:
+    """The largest x, exp(x - largest), and the sum of those: none overflows, and the sum is at least 1.
+
+    Where every x is -inf the least double stands for the largest, so that nothing is inf - inf.
+    """
+    top = graph.map(functions.maximum(_0, LEAST[dtype]), [graph.reduce("max", x, over)])
+    shifted = graph.map(sympy.exp(_0), [graph.map(SUBTRACT, [x, top])])
+    return top, shifted, _contract(graph, [shifted], over, rows)
+
+
+def _softmax(graph: Graph, node: Map, operands: tuple[Node, ...], dtype: str) -> Node | None:
+    """exp(x - logsumexp(x)) shares its exponentials with the log-sum-exp. Where every x is -inf it is 0."""
+    if not isinstance(node.expression, sympy.exp) or not isinstance(node.operands[0], Map):
+        return None
+    difference = node.operands[0]
+    if len(difference.operands) != 2 or not difference.expression.is_Add:
+        return None
+    for position in (0, 1):
+        total, x = difference.operands[position], difference.operands[1 - position]
+        matches = difference.expression == placeholder(1 - position) - placeholder(position)
+        if matches and isinstance(total, Reduce) and total.operator == "logsumexp" and total.operands[0] is x:
+            lowered = operands[0].operands if isinstance(operands[0], Map) else ()
+            if len(lowered) != 2:
+                return None
+            new_x = _lowered_operand(operands[0], x)
+            if new_x is None:
+                return None
+            _, shifted, whole = _exponentials(graph, new_x, total.reduced, None, dtype)
+            least = graph.map(functions.maximum(_0, Integer(1)), [whole])
+            return graph.map(DIVIDE, [shifted, least])
+    return None
+
+
+def _lowered_operand(difference: Node, x: Node) -> Node | None:
+    """Of the two operands of the lowered difference, the one that x became: it has the axes of x."""
+    found = [operand for operand in difference.operands if operand.names == x.names]
+    return found[0] if len(found) == 1 else None
+
+
+# ------------------------------------------------------------------------------------------------------------ pointwise
+
+
+REPLACED: dict[type, Expr] = {
+    functions.relu: functions.maximum(_0, Integer(0)),
+    functions.softplus: functions.maximum(_0, Integer(0)) + functions.log1p(sympy.exp(-sympy.Abs(_0))),
+    functions.xlogy: _0 * sympy.log(functions.where(functions.equal(_0, Integer(0)), Integer(1), _1)),
+    functions.sigmoid: 1 / (1 + sympy.exp(-_0)),
+    sympy.sec: 1 / sympy.cos(_0),
+    sympy.csc: 1 / sympy.sin(_0),
+    sympy.cot: 1 / sympy.tan(_0),
+    sympy.sech: 1 / sympy.cosh(_0),
+    sympy.csch: 1 / sympy.sinh(_0),
+    sympy.coth: 1 / sympy.tanh(_0),
+}
+"""Functions in terms of ufuncs, exact where NumPy has none of that name."""
+
+
+def _map(graph: Graph, node: Map, operands: tuple[Node, ...], dtype: str) -> Node:
+    head = node.expression
+    arguments = head.args
+    if type(head) in REPLACED:
+        plain = [build(graph, argument, operands) for argument in arguments]
+        return build(graph, REPLACED[type(head)], plain)
+    if isinstance(head, sympy.sin | sympy.cos) and dtype == "float64" and node.axes and node.trained:
+        return _half_angle(graph, isinstance(head, sympy.sin), build(graph, arguments[0], operands))
+    if head.is_Pow and head.exp.is_Number:
+        return _power(graph, operands[0], head.exp)
+    return graph.map(head, operands)
+
+
+def _half_angle(graph: Graph, sine: bool, x: Node) -> Node:
+    """With t = tan(x/2), sin is 2t/(1 + t^2) and cos is (1 - t)(1 + t)/(1 + t^2): a tangent costs a tenth of a sine."""
+    t = graph.map(sympy.tan(_0), [graph.map(_0 / 2, [x])])
+    scale = graph.map(1 / _0, [graph.map(1 + _0, [graph.map(_0**2, [t])])])
+    if sine:
+        return graph.map(MULTIPLY, [graph.map(2 * _0, [t]), scale])
+    top = graph.map(MULTIPLY, [graph.map(1 - _0, [t]), graph.map(1 + _0, [t])])
+    return graph.map(MULTIPLY, [top, scale])
+
+
+def _power(graph: Graph, base: Node, exponent: Expr) -> Node:
+    """Whole and half powers by multiplication and roots; `x**3` as a power costs five times as much."""
+    if exponent.is_negative:
+        return graph.map(1 / _0, [_power(graph, base, -exponent)]) if exponent != -1 else graph.map(1 / _0, [base])
+    if exponent == Rational(1, 2):
+        return graph.map(sympy.sqrt(_0), [base])
+    if isinstance(exponent, Rational) and exponent.q == 2 and exponent.p <= LONGEST_CHAIN:
+        root = graph.map(sympy.sqrt(_0), [base])
+        return graph.map(MULTIPLY, [_power(graph, base, Integer(exponent.p // 2)), root])
+    if isinstance(exponent, Integer) and exponent <= LONGEST_CHAIN:
+        return _whole_power(graph, base, int(exponent))
+    return graph.map(functions.power(_0, exponent), [base])
+
+
+def _whole_power(graph: Graph, base: Node, exponent: int) -> Node:
+    if exponent == 1:
+        return base
+    half = _whole_power(graph, base, exponent // 2)
+    squared = graph.map(_0**2, [half])
+    return graph.map(MULTIPLY, [squared, base]) if exponent % 2 else squared
+
+
+# ---------------------------------------------------------------------------------------------------------- contractions
+
+
+def _contract(graph: Graph, operands: Sequence[Node], summed: Sequence[Axis], rows: str | None) -> Node:
+    """One or two operands at a time, in the order that costs the fewest operations."""
+    gone = {axis.name for axis in summed}
+    parts = [o if o.dtype == "float" else graph.map(functions.as_float(_0), [o]) for o in operands]
+    parts = _presummed(graph, parts, summed)
+    if len(parts) > 2:
+        for pair in _order(graph, parts, gone, rows):
+            if len(parts) <= 2:
+                break
+            chosen = [parts[i] for i in pair]
+            parts = [part for i, part in enumerate(parts) if i not in pair]
+            rest = {name for part in parts for name in part.names}
+            inner = [a for a in graph.ordered(a for c in chosen for a in c.axes) if a.name in gone and a.name not in rest]
+            parts.append(_pair(graph, chosen, inner))
+    remaining = {name for part in parts for name in part.names}
+    return _pair(graph, parts, [axis for axis in summed if axis.name in remaining])
+
+
+def _presummed(graph: Graph, parts: list[Node], summed: Sequence[Axis]) -> list[Node]:
+    """An axis that only one operand has is summed there first."""
+    if len(parts) == 1:
+        return parts
+    result = []
+    for i, part in enumerate(parts):
+        others = {name for j, other in enumerate(parts) if j != i for name in other.names}
+        alone = [axis for axis in summed if axis.name in part.names and axis.name not in others]
+        result.append(graph.contract([part], alone) if alone else part)
+    return result
+
+
+def _pair(graph: Graph, parts: Sequence[Node], inner: Sequence[Axis]) -> Node:
+    if not inner:
+        return _squared_or_product(graph, parts)
+    return graph.contract(parts, inner)
+
+
+def _squared_or_product(graph: Graph, parts: Sequence[Node]) -> Node:
+    if len(parts) == 2 and parts[0] is parts[1]:
+        return graph.map(_0**2, [parts[0]])
+    return graph.product(list(parts))
+
+
+def _order(graph: Graph, parts: Sequence[Node], gone: set[str], rows: str | None) -> list[tuple[int, ...]]:
+    """The pairs to contract, one after the other, as positions in a list from which they go and to whose end they come."""
+    import opt_einsum
+
+    axes = graph.ordered(axis for part in parts for axis in part.axes)
+    letter = {axis.name: opt_einsum.get_symbol(i) for i, axis in enumerate(axes)}
+    terms = ",".join("".join(letter[name] for name in part.names) for part in parts)
+    result = "".join(letter[axis.name] for axis in axes if axis.name not in gone)
+    shapes = [tuple(length(axis, rows) for axis in part.axes) for part in parts]
+    method = "optimal" if len(parts) <= 6 else "greedy"
+    path, _ = opt_einsum.contract_path(f"{terms}->{result}", *shapes, shapes=True, optimize=method)
+    return [tuple(pair) for pair in path]

@@ -1,0 +1,242 @@
+"""When each value is computed, and where it lives: a lowered program in, a `Plan` out.
+
+Every node gets a time. `compile`: a number. `bind`: depends on data alone, computed once. `step`: depends on parameters,
+not on rows. `block`: depends on parameters and rows, computed for each block of rows in reused buffers. `finish`: sums over
+rows, and what follows from them. Where a value along the rows needs another row's (a sum over rows used in each row, a
+shift along the rows) the rows cannot be cut, and all of it is computed in one piece, at the time `step`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .functions import where
+from .graph import (
+    Axis,
+    Constant,
+    Contract,
+    Gather,
+    Index,
+    Leaf,
+    Map,
+    Node,
+    PlaceSlice,
+    Program,
+    Relabel,
+    Scatter,
+    Size,
+    Slice,
+    Stop,
+    data_length,
+    reachable,
+)
+
+TIMES = ("compile", "bind", "step", "block", "finish")
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """Memory that is allocated once, when data is bound. Its axes stand in the graph's order, the rows first."""
+
+    name: str
+    axes: tuple[Axis, ...]
+    dtype: str  # "float", "int", "bool"
+    rows: bool  # one for a block of rows, not for all
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The nodes of each section in order, and the buffer of each array computed after bind.
+
+    `rows` is None where the computation is not cut into blocks. `sums` are the nodes whose blocks are added up. `full`
+    are arrays along all rows whose blocks are results. `alias` nodes are views of their operand.
+    """
+
+    program: Program
+    rows: str | None
+    roots: tuple[Node, ...]
+    times: dict[int, str]
+    sections: dict[str, tuple[Node, ...]]
+    sums: frozenset[int]
+    full: frozenset[int]
+    buffers: dict[int, Buffer]
+
+    def time(self, node: Node) -> str:
+        """The node's time."""
+        return self.times[node.id]
+
+
+def make_plan(program: Program, roots: Sequence[Node], results: Sequence[Node] = ()) -> Plan:
+    """The plan of what computes `roots`; `results` are those of them that are handed out as arrays."""
+    nodes = reachable(roots)
+    rows = program.rows
+    if rows is not None and not _cuttable(nodes, rows):
+        rows = None
+    times = _times(nodes, rows)
+    if rows is not None and any(
+        times[node.id] == "block" and any(times[o.id] == "finish" for o in node.operands) for node in nodes
+    ):
+        rows = None
+        times = _times(nodes, rows)
+    sections = {time: tuple(node for node in nodes if times[node.id] == time) for time in TIMES}
+    sums = frozenset(node.id for node in sections["finish"] if _adds_rows(node, rows))
+    if sums:
+        block = sorted([*sections["block"], *(n for n in sections["finish"] if n.id in sums)], key=lambda n: n.id)
+        sections["block"] = tuple(block)
+        sections["finish"] = tuple(n for n in sections["finish"] if n.id not in sums)
+    full = frozenset(node.id for node in results if times[node.id] == "block")
+    buffers = _allocate(sections, times, sums, full, roots, rows)
+    return Plan(program, rows, tuple(roots), times, sections, sums, full, buffers)
+
+
+def is_alias(node: Node) -> bool:
+    """Whether the node's value is a view of its operand's memory."""
+    return isinstance(node, Relabel | Stop | Slice)
+
+
+# ------------------------------------------------------------------------------------------------------------------ times
+
+
+def _cuttable(nodes: Sequence[Node], rows: str) -> bool:
+    """Whether each row's values follow from that row alone, sums over rows set aside."""
+    base = data_length(rows)
+    for node in nodes:
+        if not node.trained:
+            continue
+        here = rows in node.names
+        if here and node.axis(rows).length != base:
+            return False
+        above = any(rows in operand.names for operand in node.operands)
+        match node:
+            case Slice() | PlaceSlice() if node.along.name == rows:
+                return False
+            case Gather() if node.along.name == rows:
+                return False
+            case Scatter() if node.along.name == rows:
+                return False
+            case Relabel() if rows in {name for pair in node.renamed for name in pair}:
+                return False
+            case Contract() | Scatter():
+                pass
+            case _ if above and not here:
+                return False
+    return True
+
+
+def _adds_rows(node: Node, rows: str | None) -> bool:
+    return (
+        rows is not None
+        and isinstance(node, Contract | Scatter)
+        and rows not in node.names
+        and any(rows in operand.names for operand in node.operands)
+    )
+
+
+def _times(nodes: Sequence[Node], rows: str | None) -> dict[int, str]:
+    times: dict[int, str] = {}
+    for node in nodes:
+        if isinstance(node, Constant):
+            times[node.id] = "compile"
+        elif isinstance(node, Index | Size) or (isinstance(node, Leaf) and node.role != "parameter"):
+            times[node.id] = "bind"
+        elif isinstance(node, Leaf):
+            times[node.id] = "step"
+        elif all(times[o.id] in ("compile", "bind") for o in node.operands):
+            times[node.id] = "bind"
+        elif rows is not None and rows in node.names:
+            times[node.id] = "block"
+        elif _adds_rows(node, rows) or any(times[o.id] == "finish" for o in node.operands):
+            times[node.id] = "finish"
+        else:
+            times[node.id] = "step"
+    return times
+
+
+# ---------------------------------------------------------------------------------------------------------------- buffers
+
+
+def _allocate(
+    sections: dict[str, tuple[Node, ...]],
+    times: dict[int, str],
+    sums: frozenset[int],
+    full: frozenset[int],
+    roots: Sequence[Node],
+    rows: str | None,
+) -> dict[int, Buffer]:
+    """A buffer for each array computed after bind; one that nobody reads any more serves the next of its shape."""
+    last: dict[int, tuple[int, int]] = {}
+    order = [(s, i, node) for s, name in enumerate(("step", "block", "finish")) for i, node in enumerate(sections[name])]
+    holder: dict[int, int] = {}  # an alias holds its operand's memory
+    for _, _, node in order:
+        holder[node.id] = holder.get(node.operands[0].id, node.operands[0].id) if is_alias(node) else node.id
+    for s, i, node in order:
+        for operand in node.operands:
+            last[holder.get(operand.id, operand.id)] = (s, i)
+    for root in roots:
+        last[holder.get(root.id, root.id)] = (len(TIMES), 0)
+    buffers: dict[int, Buffer] = {}
+    counts = {"step": 0, "block": 0, "finish": 0}
+    for s, section in enumerate(("step", "block", "finish")):
+        free: dict[tuple[object, ...], list[Buffer]] = {}
+        for i, node in enumerate(sections[section]):
+            dying = [o for o in _distinct(node.operands) if last.get(holder.get(o.id, o.id)) == (s, i)]
+            if isinstance(node, Leaf) or is_alias(node):
+                continue
+            if not node.axes:
+                _release(dying, free, buffers, times, section, holder)
+                continue
+            key = (node.axes, node.dtype)
+            own = node.id in sums or node.id in full
+            overwritten = [o for o in dying if _may_overwrite(node, o)]
+            _release(overwritten, free, buffers, times, section, holder)
+            if own:
+                buffers[node.id] = Buffer(f"sum_{node.id}", node.axes, node.dtype, False)
+            elif free.get(key):
+                buffers[node.id] = free[key].pop()
+            else:
+                by_rows = rows is not None and section == "block"
+                prefix = {"step": "s", "block": "b", "finish": "f"}[section]
+                buffers[node.id] = Buffer(f"{prefix}{counts[section]}", node.axes, node.dtype, by_rows)
+                counts[section] += 1
+            _release([o for o in dying if o not in overwritten], free, buffers, times, section, holder)
+    return buffers
+
+
+def _distinct(nodes: Sequence[Node]) -> list[Node]:
+    return list({node.id: node for node in nodes}.values())
+
+
+def _may_overwrite(node: Node, operand: Node) -> bool:
+    """Whether a ufunc may write its result over this operand: same shape, read in the same order, in one call."""
+    if not isinstance(node, Map) or operand.axes != node.axes or operand.dtype != node.dtype or is_alias(operand):
+        return False
+    if isinstance(node.expression, where):
+        return node.expression.args[2] in node.expression.free_symbols and operand is _symbol_operand(node, 2)
+    return True
+
+
+def _symbol_operand(node: Map, argument: int) -> Node | None:
+    symbol = node.expression.args[argument]
+    place = int(symbol.name[1:]) if symbol.is_Symbol else -1
+    # What is chosen from must not be overwritten by what is not.
+    others = [a for i, a in enumerate(node.expression.args) if i != argument]
+    return node.operands[place] if place >= 0 and symbol not in others else None
+
+
+def _release(
+    dying: Sequence[Node],
+    free: dict[tuple[object, ...], list[Buffer]],
+    buffers: dict[int, Buffer],
+    times: dict[int, str],
+    section: str,
+    holder: dict[int, int],
+) -> None:
+    for node in dying:
+        held = holder.get(node.id, node.id)
+        buffer = buffers.get(held)
+        prefix = {"step": "s", "block": "b", "finish": "f"}[section]
+        if buffer is not None and buffer.name.startswith(prefix) and not buffer.name.startswith("sum_"):
+            free.setdefault((buffer.axes, buffer.dtype), []).append(buffer)
+
+

@@ -1,0 +1,98 @@
+"""One scalar expression at one point, in plain floats.
+
+Takes a SymPy expression and the values of its symbols; gives a float, or None where it has no finite value there. The
+gates compare a rewritten expression with its original by it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import sympy
+from sympy import Expr, Symbol
+
+from . import functions
+
+
+def _sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
+
+
+def _softplus(x: float) -> float:
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+
+
+MEANINGS: dict[type, Callable[..., float]] = {
+    sympy.exp: math.exp,
+    sympy.log: math.log,
+    sympy.sin: math.sin,
+    sympy.cos: math.cos,
+    sympy.tan: math.tan,
+    sympy.asin: math.asin,
+    sympy.acos: math.acos,
+    sympy.atan: math.atan,
+    sympy.atan2: math.atan2,
+    sympy.sinh: math.sinh,
+    sympy.cosh: math.cosh,
+    sympy.tanh: math.tanh,
+    sympy.asinh: math.asinh,
+    sympy.acosh: math.acosh,
+    sympy.atanh: math.atanh,
+    sympy.Abs: abs,
+    sympy.sign: lambda x: (x > 0) - (x < 0),
+    sympy.floor: math.floor,
+    sympy.ceiling: math.ceil,
+    functions.sigmoid: _sigmoid,
+    functions.softplus: _softplus,
+    functions.relu: lambda x: max(x, 0.0),
+    functions.step: lambda x: float(x > 0),
+    functions.log1p: math.log1p,
+    functions.expm1: math.expm1,
+    functions.xlogy: lambda x, y: 0.0 if x == 0 else x * math.log(y),
+    functions.power: lambda x, y: x**y,
+    functions.maximum: max,
+    functions.minimum: min,
+    functions.where: lambda c, a, b: a if c else b,
+    functions.less: lambda a, b: float(a < b),
+    functions.less_equal: lambda a, b: float(a <= b),
+    functions.equal: lambda a, b: float(a == b),
+    functions.unequal: lambda a, b: float(a != b),
+    functions.both: lambda a, b: float(bool(a) and bool(b)),
+    functions.either: lambda a, b: float(bool(a) or bool(b)),
+    functions.negation: lambda a: float(not a),
+}
+
+
+def evaluate(expression: Expr, values: Mapping[Symbol, float]) -> float | None:
+    """The value, or None where it is undefined, infinite or complex."""
+    known: dict[Expr, float] = dict(values)
+    waiting = [expression]
+    try:
+        while waiting:
+            current = waiting[-1]
+            if current in known:
+                waiting.pop()
+            elif current.is_Number or current.is_NumberSymbol:
+                known[current] = float(current)
+            elif missing := [part for part in current.args if part not in known]:
+                waiting.extend(missing)
+            else:
+                known[current] = _apply(current, [known[part] for part in current.args])
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return None
+    found = known[expression]
+    return found if math.isfinite(found) else None
+
+
+def _apply(expression: Expr, arguments: list[float]) -> float:
+    if expression.is_Add:
+        return math.fsum(arguments)
+    if expression.is_Mul:
+        return math.prod(arguments)
+    if expression.is_Pow:
+        found = arguments[0] ** arguments[1]
+        if isinstance(found, complex):
+            raise ValueError("complex")
+        return found
+    return float(MEANINGS[expression.func](*arguments))

@@ -1,0 +1,51 @@
+"""A connected region of Maps as one SymPy expression.
+
+Takes a node and which of the nodes below it to look into; gives the expression over placeholders for what stands at the
+border, in the order of ids, with the sign of those that are surely positive. The size is bounded in operations, so the
+same source gives the same windows on any machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sympy
+from sympy import Expr
+
+from ..graph import Map, Node, placeholder
+
+LARGEST = 40
+"""Operations in one window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """`expression` over `placeholder(i, operands[i].positive)`."""
+
+    expression: Expr
+    operands: tuple[Node, ...]
+    inside: int
+
+
+def window(root: Map, enter: Callable[[Map], bool], largest: int = LARGEST) -> Window:
+    """The window that ends in `root` and holds the Maps below it for which `enter` holds, nearest first."""
+    inside: dict[int, Map] = {root.id: root}
+    border: dict[int, Node] = {}
+    waiting: list[Node] = list(root.operands)
+    while waiting:
+        node = waiting.pop(0)
+        if node.id in inside or node.id in border:
+            continue
+        if isinstance(node, Map) and len(inside) < largest and enter(node):
+            inside[node.id] = node
+            waiting.extend(node.operands)
+        else:
+            border[node.id] = node
+    operands = tuple(border[key] for key in sorted(border))
+    known: dict[int, Expr] = {o.id: placeholder(i, o.positive) for i, o in enumerate(operands)}
+    with sympy.core.parameters.distribute(False):
+        for key in sorted(inside):
+            node = inside[key]
+            known[key] = node.expression.xreplace({placeholder(i): known[o.id] for i, o in enumerate(node.operands)})
+    return Window(known[root.id], operands, len(inside))
