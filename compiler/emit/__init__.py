@@ -1,0 +1,1 @@
+"""Emission: a plan in, text out. `numpy` is the first target."""

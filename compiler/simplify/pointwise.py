@@ -37,16 +37,19 @@ def simplify_pointwise(program: Program) -> Program:
         if isinstance(node, Map) and len(users.get(node.id, ())) == 1 and isinstance(users[node.id][0], Map)
     }
     inside -= {node.id for node in _roots(program)}
-    single = set(inside)
+    single: set[int] = set()
+    border: set[int] = set()
 
     def rule(node: Node, operands: tuple[Node, ...]) -> Node:
         new = graph.remake(node, operands) if operands else node
-        if node.id in inside or not isinstance(new, Map):
-            if node.id in inside and isinstance(new, Map):
-                single.add(new.id)
+        if node.id in inside:
+            single.add(new.id)
             return new
-        region = window(new, lambda inner: inner.id in single)
-        return _cheapest(graph, region, new, program.rows, memo)
+        if isinstance(new, Map):
+            region = window(new, lambda inner: inner.id in single and inner.id not in border)
+            new = _cheapest(graph, region, new, program.rows, memo)
+        border.add(new.id)
+        return new
 
     return rewrite(program, rule)
 

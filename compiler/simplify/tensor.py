@@ -13,7 +13,7 @@ import sympy
 from sympy import Expr, Mul
 
 from ..elementary import build, multiply
-from ..graph import Axis, Constant, Contract, Graph, Map, Node, Program, Spread, reachable, rewrite
+from ..graph import Axis, Constant, Contract, Graph, Map, Node, PlaceSlice, Program, Scatter, Spread, reachable, rewrite
 
 def simplify_tensors(program: Program) -> Program:
     """The program with every rule of the table applied until none fits."""
@@ -28,13 +28,18 @@ def simplify_tensors(program: Program) -> Program:
     old_of: dict[int, int] = {}
 
     def shared(node: Node) -> bool:
-        """Whether the node is computed anyway: a product for others than contractions, a contraction for any other."""
+        """Whether the contraction is computed anyway, for another user."""
+        return uses.get(old_of.get(node.id, node.id), 0) > 1
+
+    def joins(node: Node, factors: list[Node], gone: set[str]) -> bool:
+        """Whether a product goes into the sum that uses it: its only use, or it scales one factor by what leaves the sum."""
         old = old_of.get(node.id, node.id)
-        return uses.get(old, 0) > 1 if isinstance(node, Contract) else other_uses.get(old, 0) > 0
+        inner = [factor for factor in factors if gone & set(factor.names)]
+        return other_uses.get(old, 0) == 0 and (uses.get(old, 0) <= 1 or len(inner) <= 1)
 
     def rule(node: Node, operands: tuple[Node, ...]) -> Node:
         new = _remake(graph, node, operands) if operands else node
-        new = _improved(graph, new, shared)
+        new = _scalars_out(graph, _improved(graph, new, shared, joins))
         old_of.setdefault(new.id, node.id)
         return new
 
@@ -50,7 +55,40 @@ def _remake(graph: Graph, node: Node, operands: tuple[Node, ...]) -> Node:
     return graph.remake(node, operands)
 
 
-def _improved(graph: Graph, node: Node, shared: Callable[[Node], bool]) -> Node:
+def _scalars_out(graph: Graph, node: Node) -> Node:
+    """A scatter of c*x is c times the scatter of x, so that c can go on outwards."""
+    if not isinstance(node, Scatter | PlaceSlice):
+        return node
+    inner = node.operands[0]
+    bare = inner.operands[0] if isinstance(inner, Spread) else inner
+    if bare.dtype != "float" or isinstance(bare, Constant) and bare.value == 1:
+        return node
+    number, above, below = sympy.Integer(1), [bare], []
+    if isinstance(bare, Map) and (parts := _as_product(graph, bare)):
+        number, above, below = parts
+    outside = [factor for factor in above if not factor.axes]
+    under = [factor for factor in below if not factor.axes]
+    if isinstance(bare, Constant):
+        number, outside = bare.value, []
+        above = []
+    if number == 1 and not outside and not under:
+        return node
+    rest = multiply(
+        graph,
+        sympy.Integer(1),
+        [factor for factor in above if factor.axes],
+        [factor for factor in below if factor.axes],
+    )
+    placed = graph.remake(node, [graph.spread(rest, inner.axes), *node.operands[1:]])
+    return multiply(graph, number, [placed, *outside], under)
+
+
+def _improved(
+    graph: Graph,
+    node: Node,
+    shared: Callable[[Node], bool],
+    joins: Callable[[Node, list[Node], set[str]], bool],
+) -> Node:
     """The rules applied to the node, and to the contraction left inside what they give."""
     if not isinstance(node, Contract):
         return node
@@ -69,7 +107,7 @@ def _improved(graph: Graph, node: Node, shared: Callable[[Node], bool]) -> Node:
             outside.append(operand)
         elif isinstance(operand, Spread):
             waiting.append(operand.operands[0])
-        elif isinstance(operand, Map) and not shared(operand) and (parts := _as_product(graph, operand)):
+        elif isinstance(operand, Map) and (parts := _as_product(graph, operand)) and joins(operand, parts[1], gone):
             number, above, under = parts
             numbers = numbers * number
             loose = [n for n in under if not gone & set(n.names)]

@@ -1,0 +1,45 @@
+"""The graph's invariants, checked after every pass.
+
+Takes a program, gives it back; raises `Malformed` where a node breaks a rule of its kind. A pass that goes wrong is found
+where it happened, not in the numbers of the emitted module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .graph import Contract, Map, Node, Program, Reduce, reachable
+
+
+@dataclass(eq=False)
+class Malformed(Exception):
+    """A node that breaks a rule: a mistake of ours."""
+
+    node: Node
+    rule: str
+
+    def __str__(self) -> str:
+        around = ", ".join(f"{o.id}:{type(o).__name__}[{', '.join(o.names)}]" for o in self.node.operands)
+        name = f"{self.node.id}:{type(self.node).__name__}[{', '.join(self.node.names)}]"
+        return f"{name} of {around}: {self.rule}"
+
+
+def checked(program: Program) -> Program:
+    """The program itself, if each of its nodes keeps the rules."""
+    graph = program.graph
+    for node in reachable(program.roots()):
+        if graph.nodes[node.id] is not node:
+            raise Malformed(node, "it is not of this graph")
+        if any(operand.id >= node.id for operand in node.operands):
+            raise Malformed(node, "an operand stands behind it")
+        if tuple(sorted(node.names, key=graph.rank)) != node.names or len(set(node.names)) != len(node.names):
+            raise Malformed(node, "its axes are not in order, each once")
+        below = {name for operand in node.operands for name in operand.names}
+        match node:
+            case Map() if set(node.names) != below:
+                raise Malformed(node, "its axes are not those of its operands")
+            case Contract() if set(node.names) != below - {axis.name for axis in node.summed}:
+                raise Malformed(node, "its axes are not those of its operands without the summed")
+            case Reduce() if set(node.names) != below - {axis.name for axis in node.reduced}:
+                raise Malformed(node, "its axes are not those of its operand without the reduced")
+    return program

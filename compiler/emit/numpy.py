@@ -1,0 +1,669 @@
+"""The NumPy module: a lowered program in, its text out.
+
+The module imports NumPy and nothing else. Its tables say what the model has, one class each computes an objective with its
+gradient, the outputs, the metrics and the pullback of cotangents. The text is ASCII, holds no path and no time, and is the
+same for the same source, options and version everywhere.
+"""
+
+from __future__ import annotations
+
+import bisect
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import sympy
+from sympy import Expr
+
+from ..graph import Axis, Constant, Leaf, Map, Node, Program, data_length, reachable
+from ..plan import Plan, make_plan
+from ..source import Source
+from .allowed import verify
+from .names import Names
+from .numbers import length
+from .routine import RISKY, Ref, Routine
+from .support import SUPPORT
+
+CACHE = 786_432
+"""Bytes that a block of rows may use: most of a core's second-level cache."""
+LEAST_ROWS = 256
+"""Rows below which a block's matrix products would be too thin."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Where each named value's statement stands, for names and remarks."""
+
+    source: Source
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+    names: tuple[str, ...]
+
+    def name(self, node: Node) -> str | None:
+        """The named value in whose statement the node was written."""
+        span = node.span
+        if span is None or span.source is not self.source:
+            return None
+        place = bisect.bisect_right(self.starts, span.start) - 1
+        return self.names[place] if place >= 0 and span.start < self.ends[place] else None
+
+
+def emit_numpy(
+    program: Program, written: Program, source: Source, dtype: str, constants: Mapping[str, float], version: str
+) -> str:
+    """The text of the module. `program` is lowered, `written` as elaborated (for the tables)."""
+    writer = _Writer(program, written, source, dtype)
+    classes: list[str] = []
+    for objective in program.objectives:
+        classes.append(writer.objective(objective.name))
+    outputs = [name for name, _ in program.outputs]
+    metrics = [name for name, _ in program.metrics]
+    if outputs:
+        classes.append(writer.values("_Outputs", program.outputs, "What `predict` returns."))
+    if metrics:
+        classes.append(writer.values("_Metrics", program.metrics, "What `metrics` returns."))
+    if program.cotangents:
+        classes.append(writer.pullback())
+    text = _head(program, source, dtype, constants, version, writer)
+    text += SUPPORT + "".join(f"\n\n{body}" for body in classes) + "\n\n" + _face(program, writer)
+    text = re.sub(r"\n{3,}", "\n\n\n", text)
+    verify(text)
+    return text
+
+
+# ---------------------------------------------------------------------------------------------------------------- the head
+
+
+def _head(
+    program: Program, source: Source, dtype: str, constants: Mapping[str, float], version: str, writer: _Writer
+) -> str:
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", source.name)
+    title = re.sub(r"\.model$", "", name)
+    digest = hashlib.sha256(source.text.encode()).hexdigest()
+    used = sorted(writer.used)
+    lines = [
+        '"""A model, compiled by gradc: value and gradient in NumPy.',
+        "",
+        f"Made from {name}; change that, and compile it again.",
+        '"""',
+        "",
+        "import numpy",
+        *_wrapped_import(used),
+        "",
+        f'MODEL = "{title}"',
+        f'VERSION = "{version}"',
+        f'SOURCE_SHA256 = "{digest}"',
+        f'DTYPE = "{dtype}"',
+        f"ROWS = {_quoted(program.rows)}",
+        f"CACHE = {CACHE}",
+        f"LEAST_ROWS = {LEAST_ROWS}",
+        "",
+        *_table("AXES", [(a.name, _length_entry(a.length, a.name)) for a in program.axes]),
+        *_table("CONSTANTS", [(key, repr(float(value))) for key, value in constants.items()]),
+        *_table("INPUTS", [(i.name, _input_entry(i.axes, i.dtype, i.indexes, dtype)) for i in program.inputs]),
+        *_table("PARAMETERS", _parameter_entries(program, writer)),
+        *_table("OUTPUTS", [(n, _output_entry(n, node, dtype, writer)) for n, node in program.outputs]),
+        *_table("METRICS", [(n, f"{{\"needs\": {_tuple(writer.needs(n))}}}") for n, _ in program.metrics]),
+        *_table("OBJECTIVES", [(o.name, _objective_entry(o, writer)) for o in program.objectives]),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _wrapped_import(names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    one = f"from numpy import {', '.join(names)}"
+    if len(one) <= 100:
+        return [one]
+    return ["from numpy import (", *(f"    {name}," for name in names), ")"]
+
+
+def _quoted(text: str | None) -> str:
+    return "None" if text is None else ascii(text).replace("'", '"') if "'" not in text else '"' + text + '"'
+
+
+def _table(name: str, entries: Sequence[tuple[str, str]]) -> list[str]:
+    if not entries:
+        return [f"{name} = {{}}"]
+    return [f"{name} = {{", *(f"    {_quoted(key)}: {value}," for key, value in entries), "}"]
+
+
+def _tuple(items: Sequence[str]) -> str:
+    inner = ", ".join(_quoted(item) for item in items)
+    return f"({inner}{',' if len(items) == 1 else ''})"
+
+
+def _length_entry(value: Expr, name: str) -> str:
+    return str(int(value)) if isinstance(value, sympy.Integer) else "None"
+
+
+def _shape_entry(axes: Sequence[Axis]) -> str:
+    parts = [str(int(a.length)) if isinstance(a.length, sympy.Integer) else _quoted(_plain(a.length)) for a in axes]
+    return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+
+
+def _plain(value: Expr) -> str:
+    return length(value, _Same())
+
+
+class _Same(dict[str, str]):
+    """Every name stands for itself."""
+
+    def __missing__(self, key: str) -> str:
+        return key
+
+
+def _axes_entry(axes: Sequence[Axis]) -> str:
+    return f'"axes": {_tuple([a.name for a in axes])}, "shape": {_shape_entry(axes)}'
+
+
+def _input_entry(axes: Sequence[Axis], kind: str, indexes: Axis | None, dtype: str) -> str:
+    stored = {"float": dtype, "int": "int64", "bool": "bool"}[kind]
+    return f'{{{_axes_entry(axes)}, "dtype": "{stored}", "index": {_quoted(indexes.name if indexes else None)}}}'
+
+
+def _parameter_entries(program: Program, writer: _Writer) -> list[tuple[str, str]]:
+    entries = []
+    for p in program.parameters:
+        start, stop = writer.places[p.name]
+        known = isinstance(start, sympy.Integer) and isinstance(stop, sympy.Integer)
+        place = f"({int(start)}, {int(stop)})" if known else "None"
+        initial = ", ".join([_quoted(p.initial.kind), *(repr(float(a)) for a in p.initial.arguments)])
+        if not p.initial.arguments:
+            initial += ","
+        low = "None" if p.lower is None else repr(float(p.lower))
+        high = "None" if p.upper is None else repr(float(p.upper))
+        entries.append(
+            (p.name, f'{{{_axes_entry(p.axes)}, "bounds": ({low}, {high}), "initial": ({initial}), "slice": {place}}}')
+        )
+    return entries
+
+
+def _output_entry(name: str, node: Node, dtype: str, writer: _Writer) -> str:
+    stored = {"float": dtype, "int": "int64", "bool": "bool"}[node.dtype]
+    return f'{{{_axes_entry(node.axes)}, "dtype": "{stored}", "needs": {_tuple(writer.needs(name))}}}'
+
+
+def _objective_entry(objective: object, writer: _Writer) -> str:
+    name, sense, over = objective.name, objective.sense, objective.over  # type: ignore[attr-defined]
+    return f'{{"sense": "{sense}", "over": {_tuple(over)}, "needs": {_tuple(writer.needs(name))}}}'
+
+
+# ------------------------------------------------------------------------------------------------------------- the classes
+
+
+class _Writer:
+    """Writes the classes of one module, and keeps what they use of NumPy and what data each needs."""
+
+    def __init__(self, program: Program, written: Program, source: Source, dtype: str) -> None:
+        self.program = program
+        self.source = source
+        self.dtype = dtype
+        self.used: set[str] = set()
+        self._needs: dict[str, tuple[str, ...]] = {}
+        self.classes: dict[str, str] = {}
+        forward = [o.value for o in program.objectives] + [n for _, n in (*program.outputs, *program.metrics)]
+        self.forward = {node.id for node in reachable(forward)}
+        spans = [(span.start, span.end, name) for name, span in written.spans.items() if span.source is source]
+        spans += [(o.span.start, o.span.end, o.name) for o in written.objectives if o.span is not None]
+        spans.sort()
+        self.lines = _Lines(
+            source, tuple(s for s, _, _ in spans), tuple(e for _, e, _ in spans), tuple(n for _, _, n in spans)
+        )
+        self.named = {node.id: name for name, node in reversed(program.named) if not isinstance(node, Constant)}
+        self.places: dict[str, tuple[Expr, Expr]] = {}
+        start: Expr = sympy.Integer(0)
+        for parameter in program.parameters:
+            stop = sympy.expand(start + sympy.Mul(*(axis.length for axis in parameter.axes)))
+            self.places[parameter.name] = (start, stop)
+            start = stop
+        self.size = start
+        self.symbols = sorted(
+            {s.name for a in program.axes for s in a.length.free_symbols}
+            | {s.name for i in program.inputs for a in i.axes for s in a.length.free_symbols}
+        )
+
+    def needs(self, name: str) -> tuple[str, ...]:
+        """The inputs that an objective, output or metric needs, in the order of the model."""
+        if name not in self._needs:
+            nodes = [o.value for o in self.program.objectives if o.name == name]
+            nodes += [node for n, node in (*self.program.outputs, *self.program.metrics) if n == name]
+            self._needs[name] = self._inputs(nodes)
+        return self._needs[name]
+
+    def _inputs(self, roots: Sequence[Node]) -> tuple[str, ...]:
+        found = reachable(roots)
+        leaves = {node.name for node in found if isinstance(node, Leaf) and node.role == "input"}
+        lengths = {s.name for node in found for a in node.axes for s in a.length.free_symbols}
+        lengths |= {s.name for node in found for s in getattr(node, "length", sympy.Integer(0)).free_symbols}
+        for item in self.program.inputs:
+            told = {s.name for i in self.program.inputs if i.name in leaves for a in i.axes for s in a.length.free_symbols}
+            own = {s.name for a in item.axes for s in a.length.free_symbols}
+            if item.name not in leaves and own & (lengths - told):
+                leaves.add(item.name)
+        return tuple(item.name for item in self.program.inputs if item.name in leaves)
+
+    def _routine(self, plan: Plan) -> Routine:
+        names = Names(frozenset({"numpy", "DTYPE", "CACHE", "LEAST_ROWS", *_NUMPY_NAMES, *_MODULE_NAMES}))
+        lengths = {symbol: names.fresh(symbol) for symbol in self.symbols}
+        return Routine(plan, names, self.dtype, self._label, self._remark, lengths, self.places)
+
+    def _label(self, node: Node) -> tuple[str, bool]:
+        """A name for people, and whether it is the node's own: else it is the statement's, an adjoint's marked."""
+        if node.id in self.named:
+            return self.named[node.id], True
+        name = self.lines.name(node)
+        if name is None:
+            return "value", False
+        return (name if node.id in self.forward else f"d_{name}"), False
+
+    def _remark(self, node: Node) -> str | None:
+        span = node.span
+        if span is None or span.source is not self.source:
+            return None
+        line = self.source.text.split("\n")[span.line - 1].strip()
+        shown = ascii(line)[1:-1].replace("\\\\", "\\")
+        shown = shown if len(shown) <= 90 else shown[:87] + "..."
+        return f"# {'' if node.id in self.forward else 'gradient of '}line {span.line}: {shown}"
+
+    # --- kinds of classes
+
+    def objective(self, name: str) -> str:
+        """The class of an objective and its gradient."""
+        objective = next(o for o in self.program.objectives if o.name == name)
+        gradient = self.program.gradients[name]
+        plan = make_plan(self.program, [objective.value, *gradient.values()])
+        routine = self._routine(plan)
+        self._direct(routine, plan, gradient)
+        routine.write()
+        routine.section = "finish"
+        loss = routine.ref(objective.value)
+        text = routine.note(loss)
+        writes = self._gradient_lines(routine, gradient)
+        needs = self._inputs(plan.roots)
+        title = f"_Objective{len(self.classes) + 1}" if len(self.program.objectives) > 1 else "_Objective"
+        self.classes[name] = title
+        over = ", ".join(objective.over)
+        document = f"{'Minus the' if objective.sense == 'maximize' else 'The'} value of `{name}`, and its gradient."
+        del over
+        kind = "float" if objective.value.dtype == "float" else "int"
+        returned = text if objective.value.axes or isinstance(loss, Ref) and kind == "float" else f"float({text})"
+        return self._class(routine, title, document, needs, [*writes, f"return {returned}, out"], gradient=True)
+
+    def pullback(self) -> str:
+        """The class of the gradient that cotangents of the outputs give."""
+        gradient = self.program.pullback
+        plan = make_plan(self.program, list(gradient.values()))
+        routine = self._routine(plan)
+        for leaf in self.program.cotangents:
+            routine.inputs[leaf.name] = routine.names.fresh(f"seed_{leaf.name}")
+        self._direct(routine, plan, gradient)
+        routine.write()
+        routine.section = "finish"
+        writes = self._gradient_lines(routine, gradient)
+        needs = self._inputs([*plan.roots, *(node for _, node in self.program.outputs)])
+        document = "The gradient that cotangents of the outputs give."
+        return self._class(routine, "_Pullback", document, needs, [*writes, "return out"], gradient=True, seeded=True)
+
+    def values(self, title: str, items: Sequence[tuple[str, Node]], document: str) -> str:
+        """The class of named values."""
+        plan = make_plan(self.program, [node for _, node in items], [node for _, node in items])
+        routine = self._routine(plan)
+        routine.write()
+        routine.section = "finish"
+        lines = ["return {"]
+        for name, node in items:
+            if node.axes:
+                ref = routine.refs.get(node.id) or routine.bound[node.id]
+                place = ref.memory or ref
+                if place.home == "block":
+                    # Along the rows the result is the whole array that the blocks were written to, or the input itself.
+                    whole = routine.whole(place)
+                    ref = Ref(whole, ref.axes, "fixed")
+                    routine.used["fixed"][whole] = None
+                text = f"{routine.use('array')}({routine.aligned(ref, node.names)})"
+            else:
+                text = routine.note(routine.ref(node))
+            lines.append(f"    {_quoted(name)}: {text},")
+        lines.append("}")
+        needs = self._inputs(plan.roots)
+        return self._class(routine, title, document, needs, lines, gradient=False)
+
+    # --- parts
+
+    def _direct(self, routine: Routine, plan: Plan, gradient: Mapping[str, Node]) -> None:
+        """Gradients whose last operation is a ufunc are written where they belong."""
+        counts: dict[int, int] = {}
+        for root in plan.roots:
+            counts[root.id] = counts.get(root.id, 0) + 1
+        users = {o.id for t in ("step", "block", "finish") for n in plan.sections[t] for o in n.operands}
+        for parameter in self.program.parameters:
+            node = gradient[parameter.name]
+            if (
+                parameter.axes
+                and isinstance(node, Map)
+                and plan.times[node.id] in ("step", "finish")
+                and counts[node.id] == 1
+                and node.id not in users
+                and set(node.names) == {axis.name for axis in parameter.axes}
+            ):
+                routine.direct[node.id] = self._target(routine, parameter.name, parameter.axes)
+
+    def _target(self, routine: Routine, name: str, axes: Sequence[Axis]) -> Ref:
+        start, stop = (length(part, routine.lengths) for part in self.places[name])
+        view = routine.names.fresh(f"gradient_{name}")
+        shape = ", ".join(routine.length(axis) for axis in axes)
+        reshaped = f".reshape({shape})" if len(axes) > 1 else ""
+        routine.out_lines.append(f"{view} = out[{start}:{stop}]{reshaped}")
+        return Ref(view, tuple(axes), "out", True)
+
+    def _gradient_lines(self, routine: Routine, gradient: Mapping[str, Node]) -> list[str]:
+        lines = []
+        for parameter in self.program.parameters:
+            node = gradient[parameter.name]
+            if node.id in routine.direct:
+                continue
+            start, stop = (length(part, routine.lengths) for part in self.places[parameter.name])
+            ref = routine.ref(node)
+            if not parameter.axes:
+                lines.append(f"out[{start}] = {routine.note(ref)}")
+            elif not ref.axes:
+                lines.append(f"out[{start}:{stop}] = {routine.note(ref)}")
+            else:
+                target = self._target(routine, parameter.name, parameter.axes)
+                routine.used["out"][target.text] = None
+                value = routine.aligned(ref, target.layout)
+                lines.append(f"{routine.use('copyto')}({target.text}, {value})")
+        return lines
+
+    def _class(
+        self,
+        routine: Routine,
+        title: str,
+        document: str,
+        needs: Sequence[str],
+        ending: Sequence[str],
+        gradient: bool,
+        seeded: bool = False,
+    ) -> str:
+        plan = routine.plan
+        used = routine.used_functions
+        risky = used & RISKY
+        body: list[str] = [f"class {title}:", f'    """{document}"""', ""]
+        self._note_lengths(routine, ending)
+        body += self._rebind(routine, needs, gradient, seeded)
+        body += ["", *self._see(routine)]
+        if gradient:
+            body += ["", *self._write_to(routine)]
+        body += ["", *self._call(routine, ending, gradient, bool(risky))]
+        self.used |= used
+        if risky:
+            self.used.add("errstate")
+        del plan
+        return "\n".join(body) + "\n"
+
+    def _rebind(self, routine: Routine, needs: Sequence[str], gradient: bool, seeded: bool) -> list[str]:
+        plan = routine.plan
+        more = ", seeds" if seeded else ""
+        lines = [
+            f"    def __init__(self, data{more}, block=None):",
+            "        self._lengths = None",
+            "        self._block = block",
+            f"        self.rebind(data{more})",
+            "",
+            f"    def rebind(self, data{more}):",
+            '        """Take data in: check it, compute what follows from it alone, and cut the rows into blocks."""',
+            f"        found, lengths = _read(data, {_tuple(needs)})",
+        ]
+        if seeded:
+            lines.append("        seeds = _read_seeds(seeds, lengths)")
+        inner: list[str] = []
+        text = "\n".join(
+            [
+                *routine.fixed_lines,
+                *routine.allocations.values(),
+                *routine.block_definitions.values(),
+                *routine.row_bytes,
+                length(self.size, routine.lengths),
+                str(routine.lengths.get(plan.rows or "", "")),
+                *routine.used["fixed"],
+            ]
+        )
+        for symbol, name in routine.lengths.items():
+            if re.search(rf"\b{re.escape(name)}\b", text):
+                inner.append(f'{name} = lengths["{symbol}"]')
+        cotangents = {leaf.name for leaf in self.program.cotangents} if seeded else set()
+        for key, name in routine.inputs.items():
+            inner.append(f'{name} = {"seeds" if key in cotangents else "found"}[{_quoted(key)}]')
+        inner += routine.fixed_lines
+        rows = plan.rows
+        cut = rows is not None and bool(plan.sections["block"])
+        if cut:
+            assert rows is not None
+            n = length(data_length(rows), routine.lengths)
+            total = " + ".join(routine.row_bytes) or "8"
+            inner.append(f"{routine.rows_name} = _cut({n}, {total}, self._block)")
+            inner.append(f"several = {routine.rows_name} < {n}")
+        elif any(part is not None for _, part in routine.sums):
+            inner.append("several = False")
+        if routine.allocations:
+            names = list(routine.allocations)
+            inner.append("if lengths != self._lengths:")
+            inner += [f"    {name} = {value}" for name, value in routine.allocations.items()]
+            inner.append(f"    self._buffers = ({', '.join(names)},)")
+            inner.append("else:")
+            inner.append(f"    ({', '.join(names)},) = self._buffers")
+        inner += routine.late_lines
+        if cut:
+            inner += [
+                "blocks = []",
+                f"for start in range(0, {n}, {routine.rows_name}):",
+                f"    rows = slice(start, min(start + {routine.rows_name}, {n}))",
+                "    count = rows.stop - start",
+            ]
+            parts = [routine.block_definitions[name] for name in routine.used["block"]]
+            inner.append("    blocks.append(")
+            inner.append("        (")
+            inner += [f"            {part}," for part in parts]
+            inner.append("        )")
+            inner.append("    )")
+            inner.append("self._blocks = blocks")
+        fixed = list(routine.used["fixed"])
+        if fixed:
+            inner.append(f"self._fixed = ({', '.join(fixed)},)")
+        size = length(self.size, routine.lengths)
+        inner.append(f"self.size = {size}")
+        row_symbol = self.program.rows
+        inner.append(f'self.rows = lengths.get("{row_symbol}")' if row_symbol else "self.rows = None")
+        inner += ["self._lengths = lengths", "self._theta = None"]
+        if gradient:
+            inner.append("self._out = None")
+        if routine.used_functions & RISKY and routine.fixed_lines:
+            lines.append('        with errstate(all="ignore"):')
+            lines += [f"            {line}" for chunk in inner for line in chunk.split("\n")]
+        else:
+            lines += [f"        {line}" for chunk in inner for line in chunk.split("\n")]
+        return lines
+
+    def _note_lengths(self, routine: Routine, ending: Sequence[str]) -> None:
+        """The lengths that the call's lines speak of are fixed values like others."""
+        places = [place for _, place in routine.scalar_parameters]
+        text = "\n".join([*(line for _, _, line in routine.call_lines), *ending, *places])
+        for name in routine.lengths.values():
+            if re.search(rf"\b{re.escape(name)}\b", text):
+                routine.used["fixed"][name] = None
+
+    def _length_lines(self, routine: Routine, lines: Sequence[str]) -> list[str]:
+        text = "\n".join(lines)
+        return [
+            f'{name} = self._lengths["{symbol}"]'
+            for symbol, name in routine.lengths.items()
+            if re.search(rf"\b{re.escape(name)}\b", text)
+        ]
+
+    def _see(self, routine: Routine) -> list[str]:
+        lines = [
+            "    def _see(self, theta):",
+            "        found = _vector(theta, self.size)",
+            "        self._theta = found if found is theta else None",
+        ]
+        if routine.used["theta"]:
+            inner = [line.replace("= theta[", "= found[", 1) for line in routine.theta_lines]
+            lines += [f"        {line}" for line in [*self._length_lines(routine, inner), *inner]]
+            lines.append(f"        self._views = ({', '.join(routine.used['theta'])},)")
+        lines.append("        return found")
+        return lines
+
+    def _write_to(self, routine: Routine) -> list[str]:
+        lines = ["    def _write_to(self, out):", "        self._out = _gradient(out, self.size)"]
+        if routine.used["out"]:
+            lines += [f"        {x}" for x in [*self._length_lines(routine, routine.out_lines), *routine.out_lines]]
+            lines.append(f"        self._places = ({', '.join(routine.used['out'])},)")
+        return lines
+
+    def _call(self, routine: Routine, ending: Sequence[str], gradient: bool, risky: bool) -> list[str]:
+        plan = routine.plan
+        lines = ['@errstate(all="ignore")'] if risky else []
+        lines += [f"def __call__(self, theta{', out=None' if gradient else ''}):"]
+        inner = ["if theta is not self._theta:", "    theta = self._see(theta)"]
+        if gradient:
+            inner += [
+                "if out is None:",
+                f"    out = {routine.use('empty')}(self.size, DTYPE)",
+                "if out is not self._out:",
+                "    self._write_to(out)",
+            ]
+        for attribute, home in (("_fixed", "fixed"), ("_views", "theta"), ("_places", "out")):
+            if routine.used[home]:
+                inner.append(f"({', '.join(routine.used[home])},) = self.{attribute}")
+        scalars = routine.scalar_parameters
+        if scalars:
+            everything = len(self.program.parameters) == len(scalars)
+            if everything:
+                inner.append(f"({', '.join(name for name, _ in scalars)},) = theta.tolist()")
+            else:
+                inner += [f"{name} = theta.item({place})" for name, place in scalars]
+        remark: str | None = None
+
+        def sections(names: Sequence[str], indent: str) -> None:
+            nonlocal remark
+            for section, said, text in routine.call_lines:
+                if section in names:
+                    if said is not None and said != remark:
+                        inner.append(f"{indent}{said}")
+                        remark = said
+                    inner.extend(indent + line for line in text.split("\n"))
+
+        sections(("step",), "")
+        if plan.rows is not None and plan.sections["block"]:
+            for name, part in routine.sums:
+                if part is None:
+                    inner.append(f"{name} = 0.0")
+                else:
+                    inner += ["if several:", f"    {name}.fill(0.0)"]
+            header = ", ".join(routine.used["block"])
+            inner.append(f"for ({header},) in self._blocks:")
+            sections(("block",), "    ")
+        sections(("finish",), "")
+        inner += ending
+        return [f"    {line}" for line in lines] + [f"        {line}" for line in inner]
+
+
+# ---------------------------------------------------------------------------------------------------------------- the face
+
+
+def _face(program: Program, writer: _Writer) -> str:
+    parts: list[str] = []
+    if writer.classes:
+        table = ", ".join(f"{_quoted(name)}: {title}" for name, title in writer.classes.items())
+        parts.append(
+            f"""_OBJECTIVES = {{{table}}}
+
+
+def bind(data, objective=None, block=None):
+    \"\"\"An objective bound to data: call it with a vector of parameters for the loss and the gradient.
+
+    `data` maps the names of inputs to arrays. `objective` may be left out where there is one. `block` is the number of
+    rows that are computed at a time. The result has `size`, `rows`, and `rebind(data)` for new data.
+    \"\"\"
+    if objective is None:
+        objective = next(iter(_OBJECTIVES))
+    if objective not in _OBJECTIVES:
+        raise DataError(f"there is no objective {{objective!r}}; there are {{', '.join(_OBJECTIVES)}}")
+    return _OBJECTIVES[objective](data, block)
+"""
+        )
+    else:
+        parts.append(
+            '''def bind(data, objective=None, block=None):
+    """This model has no objective."""
+    raise DataError("the model has no objective: it has nothing to minimize")
+'''
+        )
+    outputs = "_Outputs(data)(theta)" if program.outputs else "{}"
+    parts.append(
+        f'''def predict(theta, data):
+    """The outputs by name, each an array over the axes that `OUTPUTS` names."""
+    return {outputs}
+'''
+    )
+    metrics = "_Metrics(data)(theta)" if program.metrics else "{}"
+    parts.append(
+        f'''def metrics(theta, data):
+    """The metrics by name."""
+    return {metrics}
+'''
+    )
+    if program.cotangents:
+        names = _tuple([leaf.name for leaf in program.cotangents])
+        parts.append(
+            f'''def _read_seeds(seeds, lengths):
+    if not seeds:
+        raise DataError("a pullback needs a seed: the cotangent of one output at least, of that output's shape")
+    names = {names}
+    for name in seeds:
+        if name not in names:
+            raise DataError(f"there is no differentiable output {{name!r}}; there are {{', '.join(names)}}")
+    found = {{}}
+    for name in names:
+        entry = OUTPUTS[name]
+        shape = tuple(s if isinstance(s, int) else lengths.get(s) for s in entry["shape"])
+        if name in seeds:
+            found[name] = _numbers(seeds[name], name, DTYPE)
+            if found[name].ndim != len(shape) or any(w not in (None, g) for w, g in zip(shape, found[name].shape)):
+                raise DataError(f"the seed of {{name!r}} has shape {{found[name].shape}}, and the output has {{shape}}")
+        else:
+            found[name] = numpy.zeros(shape, DTYPE)
+    return found
+
+
+def vjp(theta, data, seeds):
+    """The gradient for cotangents of the outputs, `seeds` by name; an output without one counts as zero."""
+    return _Pullback(data, seeds)(theta)
+'''
+        )
+    else:
+        parts.append(
+            '''def vjp(theta, data, seeds):
+    """This model has no output that depends on its parameters."""
+    raise DataError("the model has no differentiable output")
+'''
+        )
+    return "\n\n".join(parts)
+
+
+_NUMPY_NAMES = frozenset(
+    """absolute add arange arccos arccosh arcsin arcsinh arctan arctan2 arctanh argmax argmin array asarray
+    ascontiguousarray ceil copyto cos cosh divide dot einsum empty equal errstate exp expm1 floor full greater less
+    less_equal log log1p logical_and logical_not logical_or matmul maximum minimum multiply negative not_equal ones power
+    sign sin sinh sqrt square subtract take tan tanh where zeros""".split()
+)
+_MODULE_NAMES = frozenset(
+    """bind predict metrics vjp initial layout pack unpack found lengths several rows count blocks DataError MODEL VERSION
+    SOURCE_SHA256 ROWS AXES CONSTANTS INPUTS PARAMETERS OUTPUTS METRICS OBJECTIVES _read _fit _cut _vector _gradient
+    _numbers _lengths _layout _shape _bounded _free _column _read_seeds _Outputs _Metrics _Pullback _Objective
+    _OBJECTIVES""".split()
+)
+

@@ -1,0 +1,97 @@
+"""The compiler from end to end: the text of a model in, the text of a NumPy module out.
+
+This page is the list of its stages. Each is a function of one value; each can be dumped by name (`stages`) and each pass
+between differentiation and emission switched off by name (`Options.without`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from . import VERSION
+from .check_graph import checked
+from .differentiate import differentiate
+from .elaborate import elaborate
+from .emit.numpy import emit_numpy
+from .graph import Constant, Program
+from .lower import lower
+from .simplify.pointwise import simplify_pointwise
+from .simplify.stable import stabilise
+from .simplify.tensor import simplify_tensors
+from .source import Source
+from .syntax import parse
+
+Pass = Callable[[Program], Program]
+
+PASSES: Mapping[str, Pass] = {
+    "stable": stabilise,
+    "tensor": simplify_tensors,
+    "pointwise": simplify_pointwise,
+}
+"""The passes that may be left out: each gives a program of the same values."""
+
+BEFORE = ("stable",)
+AFTER = ("stable", "tensor", "pointwise", "tensor", "pointwise", "tensor")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the caller may choose. `constants` replaces `const` values; `without` names passes to leave out."""
+
+    dtype: str = "float64"
+    constants: Mapping[str, float] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A model at the three places where people look: as written, with its gradients simplified, and as a module."""
+
+    source: Source
+    options: Options
+    elaborated: Program
+    program: Program
+    module: str
+
+
+def stages(source: Source, options: Options | None = None) -> Iterator[tuple[str, object]]:
+    """Each stage's name and what it gives, in order: syntax tree, programs, the module's text."""
+    chosen = options or Options()
+    tree = parse(source)
+    yield "parse", tree
+    written = elaborate(tree, chosen.constants)
+    yield "elaborate", checked(written)
+    program = written
+    for name in BEFORE:
+        if name not in chosen.without:
+            program = PASSES[name](program)
+            yield f"{name} before", checked(program)
+    program = differentiate(program)
+    yield "differentiate", checked(program)
+    for round_, name in enumerate(AFTER, 1):
+        if name not in chosen.without:
+            program = PASSES[name](program)
+            yield f"{name} {round_}", checked(program)
+    yield "simplified", program
+    lowered = lower(program, chosen.dtype)
+    yield "lower", checked(lowered)
+    constants = {n: float(v.value) for n, v in written.named if isinstance(v, Constant) and n in _declared(tree)}
+    yield "emit", emit_numpy(lowered, written, source, chosen.dtype, constants, VERSION)
+
+
+def _declared(tree: object) -> frozenset[str]:
+    from .tree import Constant as Declaration
+
+    return frozenset(s.name for s in getattr(tree, "statements", ()) if isinstance(s, Declaration))
+
+
+def compile_model(source: Source, options: Options | None = None) -> Compiled:
+    """The compiled model. Raises ModelError with every mistake found."""
+    chosen = options or Options()
+    found = dict(stages(source, chosen))
+    written, program, module = found["elaborate"], found["simplified"], found["emit"]
+    assert isinstance(written, Program)
+    assert isinstance(program, Program)
+    assert isinstance(module, str)
+    return Compiled(source, chosen, written, program, module)
