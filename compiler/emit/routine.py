@@ -615,7 +615,13 @@ class Routine:
     # --------------------------------------------------------------------------------------------------------- contractions
 
     def _array_contract(self, node: Contract, out: Ref, name: str) -> None:
-        self.say(f"{name} = {self._contraction(node, out)}")
+        text = self._contraction(node, out)
+        if text.endswith((f", {out.text})", f"out={out.text})")):
+            self.say(f"{name} = {text}")
+        else:
+            # The product was written through a view that orders or joins the axes as it needs them.
+            self.say(text)
+            self.say(f"{name} = {out.text}")
 
     def _contraction(self, node: Contract, out: Ref | None) -> str:
         """The sum of products as `dot` or `matmul`; `einsum` where the memory order allows neither."""
