@@ -25,8 +25,8 @@ from .numbers import length
 from .routine import RISKY, Ref, Routine
 from .support import SUPPORT
 
-CACHE = 786_432
-"""Bytes that a block of rows may use: most of a core's second-level cache."""
+CACHE = 1_048_576
+"""Bytes that a block of rows may use: about a core's second-level cache."""
 LEAST_ROWS = 256
 """Rows below which a block's matrix products would be too thin."""
 
@@ -538,7 +538,7 @@ class _Writer:
         for attribute, home in (("_fixed", "fixed"), ("_views", "theta"), ("_places", "out")):
             if routine.used[home]:
                 inner.append(f"({', '.join(routine.used[home])},) = self.{attribute}")
-        scalars = routine.scalar_parameters
+        scalars = [(name, place) for name, place in routine.scalar_parameters if name in routine.used["number"]]
         if scalars:
             everything = len(self.program.parameters) == len(scalars)
             if everything:

@@ -100,7 +100,7 @@ class Routine:
         self.out_lines: list[str] = []
         self.call_lines: list[tuple[str, str | None, str]] = []  # section, remark, text
         self.block_definitions: dict[str, str] = {}
-        self.used: dict[str, dict[str, None]] = {"fixed": {}, "theta": {}, "block": {}, "out": {}}
+        self.used: dict[str, dict[str, None]] = {h: {} for h in ("fixed", "theta", "block", "out", "number")}
         self.bound: dict[int, Ref] = {}
         self.refs: dict[int, Ref] = {}
         self.views: dict[tuple[str, str], Ref] = {}
@@ -364,7 +364,8 @@ class Routine:
 
     def _argument(self, node: Map, argument: Expr, layout: Sequence[str]) -> str:
         if argument.is_Symbol:
-            return self.aligned(self.ref(_operand(node, argument)), layout)
+            ref = self.ref(_operand(node, argument))
+            return self._cell(ref) if ref.home == "number" else self.aligned(ref, layout)
         return number(argument)
 
     # --------------------------------------------------------------------------------------------------- step, block, finish
@@ -427,7 +428,7 @@ class Routine:
         name = self.names.fresh(node.name)
         if not node.axes:
             self.scalar_parameters.append((name, length(start, self.lengths)))
-            self.refs[node.id] = Ref(name)
+            self.refs[node.id] = Ref(name, home="number")
             return
         axes = self._written(node)
         shape = ", ".join(self.length(axis) for axis in axes)
@@ -436,6 +437,16 @@ class Routine:
             f"{name} = theta[{length(start, self.lengths)}:{length(stop, self.lengths)}]{reshaped}"
         )
         self.refs[node.id] = Ref(name, axes, "theta")
+
+    def _cell(self, ref: Ref) -> str:
+        """A scalar parameter as a view without axes: a ufunc takes it in half the time that a Python float needs."""
+        key = (ref.text, "cell")
+        if key not in self.views:
+            name = self.names.fresh(f"{ref.text}_cell")
+            start = next(place for other, place in self.scalar_parameters if other == ref.text)
+            self.theta_lines.append(f"{name} = theta[{start}:{_next(start)}].reshape(())")
+            self.views[key] = Ref(name, (), "theta")
+        return self.note(self.views[key])
 
     def _sum_name(self, node: Node) -> str:
         key = self.plan.buffers[node.id].name
@@ -848,6 +859,10 @@ class Routine:
             self.say(f"{self.use('add')}.at({out.text}, ({where}), {text})")
         else:
             self.say(f"{out.text}[{where}] = {text}")
+
+
+def _next(place: str) -> str:
+    return str(int(place) + 1) if place.isdigit() else f"{place} + 1"
 
 
 def _operand(node: Map, symbol: Expr) -> Node:
