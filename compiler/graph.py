@@ -196,6 +196,16 @@ class Spread(Node):
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Stack(Node):
+    """The operands side by side along a new axis, the last one."""
+
+    along: Axis
+
+    def attributes(self) -> tuple[Any, ...]:
+        return (self.along,)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Stop(Node):
     """The operand, without a derivative."""
 
@@ -416,6 +426,11 @@ class Graph:
             return operand
         return self._make(Spread, over, operand.dtype, (operand,))
 
+    def stack(self, operands: Sequence[Node], along: Axis) -> Node:
+        """The operands, broadcast to common axes, side by side along `along`."""
+        axes = self.ordered([*(a for operand in operands for a in operand.axes), along])
+        return self._make(Stack, axes, "float", tuple(operands), along=along)
+
     def stop(self, operand: Node) -> Node:
         """The operand, without a derivative."""
         return self._make(Stop, operand.axes, operand.dtype, (operand,)) if operand.trained else operand
@@ -460,6 +475,8 @@ class Graph:
                 return self.relabel(operands[0], dict(node.renamed))
             case Spread():
                 return self.spread(operands[0], node.axes)
+            case Stack():
+                return self.stack(operands, node.along)
             case Stop():
                 return self.stop(operands[0])
         raise TypeError(f"a {type(node).__name__} has no operands")

@@ -18,6 +18,7 @@ from .graph import Constant, Program
 from .lower import lower
 from .simplify.pointwise import simplify_pointwise
 from .simplify.stable import stabilise
+from .simplify.stack import stack_terms
 from .simplify.tensor import simplify_tensors
 from .source import Source
 from .syntax import parse
@@ -28,6 +29,7 @@ PASSES: Mapping[str, Pass] = {
     "stable": stabilise,
     "tensor": simplify_tensors,
     "pointwise": simplify_pointwise,
+    "stack": stack_terms,
 }
 """The passes that may be left out: each gives a program of the same values."""
 
@@ -74,6 +76,9 @@ def stages(source: Source, options: Options | None = None) -> Iterator[tuple[str
             program = PASSES[name](program)
             yield f"{name} {round_}", checked(program)
     yield "simplified", program
+    if "stack" not in chosen.without:
+        program = stack_terms(program)
+        yield "stack", checked(program)
     lowered = lower(program, chosen.dtype)
     yield "lower", checked(lowered)
     constants = {n: float(v.value) for n, v in written.named if isinstance(v, Constant) and n in _declared(tree)}

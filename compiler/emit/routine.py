@@ -31,6 +31,7 @@ from ..graph import (
     Size,
     Slice,
     Spread,
+    Stack,
     Stop,
 )
 from ..plan import Buffer, Plan
@@ -308,6 +309,9 @@ class Routine:
                 inner = self.ref(node.operands[0])
                 shape = self._shape(node.axes)
                 self.say(f"{name} = {self.use('full')}({shape}, {self.aligned(inner, layout)}, {self._dtype(node)})")
+            case Stack():
+                self.say(f"{name} = {self.use('empty')}({self._shape(node.axes)}, DTYPE)")
+                self._stacked(node, name)
             case Gather():
                 self.say(f"{name} = {self._gathered(node)}")
             case PlaceSlice():
@@ -381,6 +385,9 @@ class Routine:
             case Slice() if node.axes:
                 self.refs[node.id] = self._sliced(node, self.ref(node.operands[0]))
                 return
+        if isinstance(node, Stack) and (view := self._beside(node)) is not None:
+            self.refs[node.id] = view
+            return
         if not node.axes:
             self._scalar_step(node)
             return
@@ -395,6 +402,9 @@ class Routine:
                 self.say(f"{name} = {self._reduction(node, out)}")
             case Spread():
                 self.say(f"{self.use('copyto')}({out.text}, {self.aligned(self.ref(node.operands[0]), out.layout)})")
+                self.say(f"{name} = {out.text}")
+            case Stack():
+                self._stacked(node, out.text)
                 self.say(f"{name} = {out.text}")
             case Gather():
                 self._array_gather(node, out)
@@ -767,6 +777,26 @@ class Routine:
             axes = tuple(Axis(to.get(axis.name, axis.name), axis.length) for axis in operand.axes)
             return replace(operand, axes=axes)
         return operand
+
+    def _beside(self, node: Stack) -> Ref | None:
+        """Scalar parameters that lie beside each other in the vector are a view of it."""
+        names = [operand.name for operand in node.operands if isinstance(operand, Leaf) and not operand.axes]
+        if len(names) < len(node.operands) or any(name not in self.places for name in names):
+            return None
+        starts = [self.places[name][0] for name in names]
+        if any(sympy.expand(b - a) != 1 for a, b in zip(starts, starts[1:], strict=False)):
+            return None
+        made = self.names.fresh("_".join(names))
+        first, last = self.places[names[0]][0], self.places[names[-1]][1]
+        self.theta_lines.append(f"{made} = theta[{length(first, self.lengths)}:{length(last, self.lengths)}]")
+        return Ref(made, node.axes, "theta")
+
+    def _stacked(self, node: Stack, name: str) -> None:
+        others = node.names[:-1]
+        colons = "".join(":, " for _ in others)
+        for i, operand in enumerate(node.operands):
+            ref = self.ref(operand)
+            self.say(f"{name}[{colons}{i}] = {self.aligned(ref, others)}")
 
     def _section_text(self, node: Slice | PlaceSlice) -> str:
         start = length(node.start, self.lengths)

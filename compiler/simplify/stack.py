@@ -1,0 +1,132 @@
+"""Linear in several scalar parameters: one matrix product instead of a call for each.
+
+Takes a simplified program; gives it with `w*x + b` as the product of a matrix `[x, 1]`, made once when data is bound, and
+the vector `(w, b)`, and with sums over rows of one value against several known columns as one product with the same
+matrix. A small model's step is then a handful of calls, whatever the number of its terms.
+"""
+
+from __future__ import annotations
+
+import sympy
+from sympy import Add, Integer, Mul
+
+from ..elementary import add, build, multiply
+from ..graph import Axis, Constant, Contract, Graph, Map, Node, Program, reachable, rewrite
+from .window import window
+
+Orders = dict[frozenset[int], tuple[int, ...]]
+
+
+def stack_terms(program: Program) -> Program:
+    """The program with sums of columns, and sums against columns, as matrix products."""
+    if program.rows is None:
+        return program
+    orders: Orders = {}
+    return _sums_against_columns(_sums_of_columns(program, orders), orders)
+
+
+def _axis(graph: Graph, count: int) -> Axis:
+    # No axis of a model has this name: a digit leads.
+    return Axis(f"{count}terms", Integer(count))
+
+
+def _is_column(node: Node, rows: str) -> bool:
+    """Whether the node is known when data is bound, and lies along the rows alone."""
+    return not node.trained and node.names == (rows,) and node.dtype == "float"
+
+
+def _sums_of_columns(program: Program, orders: Orders) -> Program:
+    graph, rows = program.graph, program.rows
+    assert rows is not None
+    users: dict[int, list[Node]] = {}
+    for node in reachable(program.roots()):
+        for operand in node.operands:
+            users.setdefault(operand.id, []).append(node)
+
+    def inner(node: Node) -> bool:
+        mine = users.get(node.id, [])
+        return len(mine) == 1 and isinstance(mine[0], Map) and bool(mine[0].expression.is_Add)
+
+    def rule(node: Node, operands: tuple[Node, ...]) -> Node:
+        new = graph.remake(node, operands) if operands else node
+        if not isinstance(new, Map) or not new.expression.is_Add or new.names != (rows,) or inner(node):
+            return new
+        return _as_product(graph, new, rows, orders) or new
+
+    return rewrite(program, rule)
+
+
+def _as_product(graph: Graph, node: Map, rows: str, orders: Orders) -> Node | None:
+    """The sum as a matrix product and what is left of it, where at least two terms are a column times a scalar."""
+
+    def linear(inside: Map) -> bool:
+        return bool(inside.expression.is_Add or inside.expression.is_Mul)
+
+    seen = window(node, linear)
+    one = graph.constant(1)
+    columns: list[Node] = []
+    scalars: list[Node] = []
+    rest: list[tuple[bool, Node]] = []
+    for term in Add.make_args(seen.expression):
+        factors = [build(graph, f, seen.operands) for f in Mul.make_args(term) if not f.is_Number]
+        number = Mul(*(f for f in Mul.make_args(term) if f.is_Number))
+        along = [f for f in factors if f.axes]
+        across = [f for f in factors if not f.axes and f.trained]
+        known = [f for f in factors if not f.axes and not f.trained]
+        if len(across) == 1 and len(along) <= 1 and all(_is_column(f, rows) for f in along):
+            column = multiply(graph, sympy.Integer(1), along, []) if along else one
+            columns.append(column)
+            scalars.append(across[0] if number == 1 and not known else multiply(graph, number, [*across, *known], []))
+        else:
+            rest.append((False, build(graph, term, seen.operands)))
+    if len(columns) < 2 or len({c.id for c in columns}) < len(columns) or not any(c.axes for c in columns):
+        return None
+    pairs = sorted(zip(scalars, columns, strict=True), key=lambda pair: pair[0].id)
+    chosen = [column for _, column in pairs]
+    orders[frozenset(c.id for c in chosen)] = tuple(c.id for c in chosen)
+    axis = _axis(graph, len(pairs))
+    product = graph.contract(
+        [graph.stack(chosen, axis), graph.stack([scalar for scalar, _ in pairs], axis)],
+        [axis],
+    )
+    return add(graph, [(False, product), *rest])
+
+
+def _sums_against_columns(program: Program, orders: Orders) -> Program:
+    graph, rows = program.graph, program.rows
+    assert rows is not None
+    one = graph.constant(1)
+    groups: dict[int, dict[int, Node]] = {}
+    for node in reachable(program.roots()):
+        found = _against(node, rows, one)
+        if found is not None:
+            value, column = found
+            groups.setdefault(value.id, {})[column.id] = column
+
+    def rule(node: Node, operands: tuple[Node, ...]) -> Node:
+        found = _against(node, rows, one)
+        if found is None or len(groups[found[0].id]) < 2:
+            return graph.remake(node, operands) if operands else node
+        value, column = found
+        group = groups[value.id]
+        order = orders.get(frozenset(group), tuple(sorted(group)))
+        new_value = operands[node.operands.index(value)]
+        axis = _axis(graph, len(order))
+        matrix = graph.stack([group[key] for key in order], axis)
+        sums = graph.contract([matrix, new_value], [value.axis(rows)])
+        return graph.slice(sums, axis.name, Integer(order.index(column.id)), 1, Integer(1), True)
+
+    return rewrite(program, rule)
+
+
+def _against(node: Node, rows: str, one: Constant) -> tuple[Node, Node] | None:
+    """`(value, column)` where the node sums over the rows a trained value times a column; the column of ones is 1."""
+    if not isinstance(node, Contract) or node.axes or tuple(a.name for a in node.summed) != (rows,):
+        return None
+    late = [o for o in node.operands if o.trained]
+    early = [o for o in node.operands if not o.trained]
+    if len(late) != 1 or len(early) > 1 or late[0].names != (rows,) or late[0].dtype != "float":
+        return None
+    if early and not _is_column(early[0], rows):
+        return None
+    return late[0], early[0] if early else one
