@@ -1,7 +1,7 @@
-"""gradc: a gradient compiler. A `.model` file in, a NumPy module with its gradients out, and a runtime that trains it.
+"""gradc: a gradient compiler. A `.model` file in, a NumPy module with gradients out, and a runtime that trains it.
 
-`compile` gives a model that is ready to use; `fit`, `SGD`, `Session` and `Parameter` train it. Nothing heavy is imported
-before it is used.
+`compile` gives a model that is ready to use; `fit`, `SGD`, `Session` and `Parameter` train it. Nothing heavy is
+imported before it is used.
 """
 
 from __future__ import annotations

@@ -1,0 +1,115 @@
+"""Options that several commands share, so that one name means the same everywhere.
+
+Takes a parser; adds to it. The types here turn a word of the command line into a value, or say what it should be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+DTYPES = ("float64", "float32")
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """The model's file."""
+    parser.add_argument("model", type=Path, metavar="MODEL", help="the .model file")
+
+
+def add_compiling(parser: argparse.ArgumentParser, dtype: bool = True) -> None:
+    """What changes the module: its number type and its constants."""
+    group = parser.add_argument_group("compiling")
+    if dtype:
+        group.add_argument("--dtype", choices=DTYPES, default="float64", help="the module's numbers (default: float64)")
+    group.add_argument(
+        "--const",
+        type=constant,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another value for a `const` of the model; may be given several times",
+    )
+
+
+def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """Where data comes from."""
+    group = parser.add_argument_group("data")
+    group.add_argument(
+        "--data",
+        type=Path,
+        action="append",
+        default=[],
+        required=required,
+        metavar="FILE",
+        help="a .csv, .npz or .npy file; given several times, the files are taken together",
+    )
+    group.add_argument(
+        "--map",
+        type=pair,
+        action="append",
+        default=[],
+        metavar="INPUT=COLUMN",
+        help="take an input from a column of another name; INPUT=A,B,C stacks columns along the input's last axis",
+    )
+
+
+def constant(word: str) -> tuple[str, float]:
+    """`name=value`."""
+    name, value = pair(word)
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{word!a} should be a name and a number, as in l2=0.1")
+    return name, number
+
+
+def pair(word: str) -> tuple[str, str]:
+    """`left=right`."""
+    left, equals, right = word.partition("=")
+    if not (left and equals and right):
+        raise argparse.ArgumentTypeError(f"{word!a} should have the form name=value")
+    return left, right
+
+
+def natural(word: str) -> int:
+    """A whole number from 0."""
+    try:
+        number = int(word)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{word!a} should be a whole number from 0")
+    return number
+
+
+def positive(word: str) -> int:
+    """A whole number from 1."""
+    try:
+        number = int(word)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{word!a} should be a whole number from 1")
+    return number
+
+
+def not_negative(word: str) -> float:
+    """A finite number from 0."""
+    number = finite(word)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{word!a} should not be negative")
+    return number
+
+
+def finite(word: str) -> float:
+    """A finite number."""
+    try:
+        number = float(word)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{word!a} should be a number")
+    return number
