@@ -26,7 +26,7 @@ FORBIDDEN = frozenset(
     "eval exec compile open __import__ globals locals vars getattr setattr delattr input breakpoint __builtins__".split()
 )
 ATTRIBUTES = frozenset(
-    """T asarray ascontiguousarray reshape transpose astype fill tolist item at reduce shape dtype kind ndim size stop start
+    """T dot asarray ascontiguousarray reshape transpose astype fill tolist item at reduce shape dtype kind ndim size stop start
     flags c_contiguous all any min max append get setdefault items join rstrip random Generator Philox normal uniform empty
     full zeros concatenate prod exp log isfinite isin floor argwhere array errstate ndarray int64 rebind rows
     values _lengths _block _buffers _blocks _fixed _theta _out _views _places _see _write_to copy numpy""".split()

@@ -711,24 +711,25 @@ class Routine:
         if x is None or y is None:
             return None
         if not left and not right:
-            return f"{self.use('dot')}({self.note(x)}, {self.note(y)})"
+            return f"{self.note(x)}.dot({self.note(y)})"
         result: Groups = ((tuple(left),) if left else ()) + ((tuple(right),) if right else ())
         if out is None:
             if [n for g in result for n in g] != list(target) or any(len(g) > 1 for g in result):
                 return None
-            return f"{self.use('dot')}({self.note(x)}, {self.note(y)})" if left else self._row_times(x, y, None)
+            return self._times(x, y, None)
         z = self.view(out, result)
         if z is None:
             return None
         straight = [name for group in result for name in group] == list(out.layout)
         mixed = self.dtype == "float32" and self.section == "finish"
         function = "dot" if straight and out.contiguous and not mixed else "matmul"
-        if not left:
-            return self._row_times(x, y, z, function)
-        return f"{self.use(function)}({self.note(x)}, {self.note(y)}, {self.note(z)})"
+        return self._times(x, y, z, function)
 
-    def _row_times(self, x: Ref, y: Ref, z: Ref | None, function: str = "dot") -> str:
+    def _times(self, x: Ref, y: Ref, z: Ref | None, function: str = "dot") -> str:
+        """The method `dot` costs 0.1 us less than the function, which first asks whether an operand overrides it."""
         tail = f", {self.note(z)}" if z is not None else ""
+        if function == "dot":
+            return f"{self.note(x)}.dot({self.note(y)}{tail})"
         return f"{self.use(function)}({self.note(x)}, {self.note(y)}{tail})"
 
     def _batched(
