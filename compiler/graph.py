@@ -362,12 +362,19 @@ class Graph:
         return result
 
     def sum(self, operands: Sequence[Node]) -> Node:
-        """The pointwise sum of the operands."""
+        """The pointwise sum of the operands; what stands there more than once is multiplied."""
         if not operands:
             return self.constant(0)
-        result = operands[0]
-        for operand in operands[1:]:
-            result = self.map(placeholder(0) + placeholder(1), [result, operand])
+        counts: dict[int, int] = {}
+        for operand in operands:
+            counts[operand.id] = counts.get(operand.id, 0) + 1
+        result: Node | None = None
+        for key, count in counts.items():
+            term = self.nodes[key]
+            if count > 1:
+                term = self.map(Integer(count) * placeholder(0), [term])
+            result = term if result is None else self.map(placeholder(0) + placeholder(1), [result, term])
+        assert result is not None
         return result
 
     def reduce(self, operator: str, operand: Node, reduced: Iterable[Axis]) -> Node:

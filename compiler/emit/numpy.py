@@ -201,6 +201,7 @@ class _Writer:
         self.program = program
         self.source = source
         self.dtype = dtype
+        self.source_lines = source.text.split("\n")
         self.used: set[str] = set()
         self._needs: dict[str, tuple[str, ...]] = {}
         self.classes: dict[str, str] = {}
@@ -263,7 +264,8 @@ class _Writer:
         span = node.span
         if span is None or span.source is not self.source:
             return None
-        line = self.source.text.split("\n")[span.line - 1].strip()
+        # Cut before it is escaped: a line may be as long as a source.
+        line = self.source_lines[span.line - 1].strip()[:91]
         shown = ascii(line)[1:-1].replace("\\\\", "\\")
         shown = shown if len(shown) <= 90 else shown[:87] + "..."
         return f"# {'' if node.id in self.forward else 'gradient of '}line {span.line}: {shown}"

@@ -12,7 +12,7 @@ from sympy import Add, Integer, Mul
 
 from ..elementary import add, build, multiply
 from ..graph import Axis, Constant, Contract, Graph, Map, Node, Program, reachable, rewrite
-from .window import window
+from .window import region, window
 
 Orders = dict[frozenset[int], tuple[int, ...]]
 
@@ -62,6 +62,10 @@ def _as_product(graph: Graph, node: Map, rows: str, orders: Orders) -> Node | No
     def linear(inside: Map) -> bool:
         return bool(inside.expression.is_Add or inside.expression.is_Mul)
 
+    _, border = region(node, linear)
+    factors_late = sum(1 for operand in border.values() if operand.trained and not operand.axes)
+    if factors_late < 2 or not any(_is_column(operand, rows) for operand in border.values()):
+        return None
     seen = window(node, linear)
     one = graph.constant(1)
     columns: list[Node] = []

@@ -7,6 +7,7 @@ same source gives the same windows on any machine.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,13 +29,13 @@ class Window:
     inside: int
 
 
-def window(root: Map, enter: Callable[[Map], bool], largest: int = LARGEST) -> Window:
-    """The window that ends in `root` and holds the Maps below it for which `enter` holds, nearest first."""
+def region(root: Map, enter: Callable[[Map], bool], largest: int = LARGEST) -> tuple[dict[int, Map], dict[int, Node]]:
+    """The Maps of the window that ends in `root` and holds those below it for which `enter` holds, nearest first; its border."""
     inside: dict[int, Map] = {root.id: root}
     border: dict[int, Node] = {}
-    waiting: list[Node] = list(root.operands)
+    waiting: deque[Node] = deque(root.operands)
     while waiting:
-        node = waiting.pop(0)
+        node = waiting.popleft()
         if node.id in inside or node.id in border:
             continue
         if isinstance(node, Map) and len(inside) < largest and enter(node):
@@ -42,6 +43,12 @@ def window(root: Map, enter: Callable[[Map], bool], largest: int = LARGEST) -> W
             waiting.extend(node.operands)
         else:
             border[node.id] = node
+    return inside, border
+
+
+def window(root: Map, enter: Callable[[Map], bool], largest: int = LARGEST) -> Window:
+    """That region as one expression."""
+    inside, border = region(root, enter, largest)
     operands = tuple(border[key] for key in sorted(border))
     known: dict[int, Expr] = {o.id: placeholder(i, o.positive) for i, o in enumerate(operands)}
     with sympy.core.parameters.distribute(False):
