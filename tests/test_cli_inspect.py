@@ -1,0 +1,59 @@
+"""`gradc inspect`: its formats, one gradient alone, and the stages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gradc.__main__ import main
+
+DECAY = str(Path(__file__).parents[1] / "examples" / "decay" / "decay.model")
+
+
+def test_all_gradients_and_values(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", DECAY]) == 0
+    told = capsys.readouterr()
+    assert "d loss/d offset" in told.out
+    assert "2 * sum[n](y_hat - y) / size[n]" in told.out
+    assert "trained behind its bounds" in told.out
+    assert not told.err
+
+
+def test_one_gradient_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", DECAY, "--wrt", "offset"]) == 0
+    told = capsys.readouterr().out
+    assert "d loss/d offset" in told
+    assert "d loss/d rate" not in told
+
+
+def test_an_unknown_name_gets_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", DECAY, "--wrt", "ofset", "--json"]) == 1
+    error = json.loads(capsys.readouterr().out)["errors"][0]
+    assert error["code"] == "name"
+    assert error["help"] == "did you mean offset?"
+
+
+def test_latex(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", DECAY, "--format", "latex"]) == 0
+    assert capsys.readouterr().out.startswith("\\begin{align*}\n")
+
+
+def test_json_is_the_format_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", DECAY, "--format", "json"]) == 0
+    first = capsys.readouterr().out
+    assert main(["inspect", DECAY, "--json"]) == 0
+    assert capsys.readouterr().out == first
+    assert {value["name"] for value in json.loads(first)["result"]["values"]} >= {"t", "y", "rate", "y_hat"}
+
+
+def test_the_stages_are_shown_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", DECAY, "--stages"]) == 0
+    told = capsys.readouterr().out
+    heads = [line[3:] for line in told.splitlines() if line.startswith("== ")]
+    assert heads[:2] == ["parse", "elaborate"]
+    assert heads[-1] == "emit"
+    assert "differentiate" in heads
+    assert main(["inspect", DECAY, "--stages", "--json"]) == 0
+    assert [s["stage"] for s in json.loads(capsys.readouterr().out)["result"]["stages"]] == heads
