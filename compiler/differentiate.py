@@ -144,6 +144,10 @@ def rule(node: Node, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node,
 @lru_cache(maxsize=None)
 def partial(expression: Expr, position: int) -> Expr:
     """The derivative of a Map's expression by one placeholder."""
+    if expression.is_Add and placeholder(position) in expression.args:
+        rest = sympy.Add(*(term for term in expression.args if term != placeholder(position)))
+        if placeholder(position) not in rest.free_symbols:
+            return Integer(1)
     with sympy.core.parameters.distribute(False):
         derivative = sympy.diff(expression, placeholder(position))
         # sign and floor are constant between their jumps, and the convention at a jump is 0.

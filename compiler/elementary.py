@@ -14,7 +14,7 @@ from itertools import groupby
 import sympy
 from sympy import Add, Expr, Mul, Pow, Rational, Symbol
 
-from .graph import Constant, Graph, Node, placeholder
+from .graph import Constant, Graph, Node, is_positive_number, placeholder
 
 _0, _1, _2 = placeholder(0), placeholder(1), placeholder(2)
 
@@ -76,9 +76,9 @@ def _parts(expression: Expr) -> tuple[Expr, ...]:
 def _without_sign(term: Expr) -> tuple[bool, Expr]:
     """Whether the term is subtracted, and the term without its sign."""
     if term.is_Number:
-        return (True, -term) if term.is_negative else (False, term)
+        return (False, term) if is_positive_number(term) else (True, -term)
     coefficient, rest = term.as_coeff_Mul()
-    if coefficient.is_negative:
+    if not is_positive_number(coefficient):
         return True, Mul(-coefficient, rest, evaluate=False) if coefficient != -1 else rest
     return False, term
 

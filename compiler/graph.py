@@ -44,13 +44,9 @@ class Node:
     dtype: str
     operands: tuple[Node, ...] = ()
     span: Span | None = None
+    names: tuple[str, ...] = ()  # of the axes
     trained: bool = False  # depends on a parameter
     positive: bool = False  # surely > 0
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the axes."""
-        return tuple(axis.name for axis in self.axes)
 
     def axis(self, name: str) -> Axis:
         """The axis of that name; KeyError if the node lacks it."""
@@ -221,6 +217,11 @@ def placeholder(position: int, positive: bool = False) -> Symbol:
     return Symbol(f"_{position}", real=True)
 
 
+def is_positive_number(value: Expr) -> bool:
+    """Whether a SymPy number is above 0. Asking SymPy itself deduces all that follows, a hundred times slower."""
+    return bool(value.p > 0) if isinstance(value, sympy.Rational) else float(value) > 0
+
+
 @lru_cache(maxsize=200_000)
 def _substituted(expression: Expr, replaced: tuple[tuple[Symbol, Expr], ...]) -> Expr:
     return expression.xreplace(dict(replaced))
@@ -278,6 +279,7 @@ class Graph:
                 dtype=dtype,
                 operands=operands,
                 span=self._span,
+                names=tuple(axis.name for axis in axes),
                 trained=trained,
                 positive=positive,
                 **more,
@@ -504,7 +506,7 @@ def _positive(kind: Callable[..., Any], operands: tuple[Node, ...], more: Mappin
     if kind is Map:
         return _surely_positive(more["expression"], tuple(operand.positive for operand in operands))
     if kind is Constant:
-        return bool(more["value"] > 0)
+        return is_positive_number(more["value"])
     if kind is Size:
         return True
     if kind is Contract:

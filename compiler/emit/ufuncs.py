@@ -10,6 +10,7 @@ import sympy
 from sympy import Expr, Integer
 
 from .. import functions
+from ..graph import is_positive_number
 
 NAMES: dict[type, str] = {
     sympy.exp: "exp",
@@ -70,7 +71,7 @@ def _sum(expression: Expr) -> tuple[str, tuple[Expr, ...]]:
     first, second = sorted(expression.args, key=sympy.default_sort_key)
     for a, b in ((first, second), (second, first)):
         if b.is_Number:
-            negative = bool(b.is_negative) and not a.could_extract_minus_sign()
+            negative = not is_positive_number(b) and not a.could_extract_minus_sign()
             if negative:
                 return "subtract", (a, -b)
             return ("subtract", (b, -a)) if a.could_extract_minus_sign() else ("add", (a, b))
