@@ -1,0 +1,109 @@
+"""Three ways to the same number, on generated models: the emitted module, the reference, numerical differentiation.
+
+A model is compiled with every pass and with none, and run in blocks of several sizes; the reference evaluates the
+program as it was written, differentiated and not simplified. It does so in multiprecision too: where double precision
+loses digits by itself, what a module can be held to is what it loses. 1,000 models in all, in parts, so that they can
+be shared among processes.
+"""
+
+from __future__ import annotations
+
+import types
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from . import generate, harness
+from .harness import ALL_OFF, Truth, compiled, distance, sample, start
+
+Array = npt.NDArray[Any]
+
+PRECISE = 1e-9
+"""Relative difference allowed in float64 where the problem is well-conditioned."""
+
+LOSSY = 1e4
+"""What is allowed beyond it, as a multiple of the difference between double precision and 50 digits."""
+
+each = settings(
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    report_multiple_bugs=False,
+)
+
+
+def agree(found: Any, plain: Any, exact: Any, what: str) -> None:
+    """`found` is the truth: `exact` where that is finite, within what double precision (`plain`) makes of it."""
+    exact = np.asarray(exact, dtype=np.float64)
+    if not np.isfinite(exact).all():
+        return
+    lost = distance(plain, exact)
+    if lost > 1e-6:
+        # The formula as written overflows or cancels here; what the module gives must still be a number.
+        if np.isfinite(np.asarray(plain, dtype=np.float64)).all():
+            assert np.isfinite(np.asarray(found, dtype=np.float64)).all(), f"{what} is {found}, and truly {exact}"
+        return
+    apart = distance(found, exact)
+    assert apart <= PRECISE + LOSSY * lost, f"{what} differs by {apart:.1e}: {found}, and truly {exact}"
+
+
+def everything_agrees(text: str, numeric: bool = True) -> None:
+    """Every quantity of the model's module against the reference, with every pass and with none."""
+    for without in ((), ALL_OFF):
+        of, module = compiled(text, without=without)
+        data = sample(module, seed=1)
+        theta = start(module, data, seed=2)
+        plain = Truth(of.elaborated, module, data, theta)
+        exact = Truth(of.elaborated, module, data, theta, digits=30)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            module_agrees(module, plain, exact)
+    if numeric:
+        numerically(plain, exact)
+
+
+def module_agrees(module: types.ModuleType, plain: Truth, exact: Truth) -> None:
+    """The objective in blocks of several sizes, outputs, metrics and pulled-back seeds."""
+    data, theta = plain.data, plain.theta
+    for block in (None, 1, 3):
+        objective = module.bind(data, block=block)
+        objective(theta + 0.5)  # what a step leaves behind must not be seen in the next
+        loss, gradient = objective(theta)
+        agree(loss, plain.loss_and_gradient[0], exact.loss_and_gradient[0], f"the loss in blocks of {block}")
+        agree(gradient, plain.loss_and_gradient[1], exact.loss_and_gradient[1], f"the gradient in blocks of {block}")
+    found = module.predict(theta, data)
+    assert list(found) == list(plain.outputs)
+    for name, value in found.items():
+        if value.dtype.kind == "f":
+            agree(value, plain.outputs[name], exact.outputs[name], f"output {name}")
+        else:
+            assert value.shape == plain.outputs[name].shape
+            if (plain.outputs[name] == exact.outputs[name]).all():
+                assert (value == plain.outputs[name]).all(), f"output {name}"
+    found = module.metrics(theta, data)
+    for name, value in found.items():
+        agree(value, plain.metrics[name], exact.metrics[name], f"metric {name}")
+    if plain.program.cotangents:
+        random = np.random.default_rng(7)
+        seeds = {leaf.name: random.normal(size=plain.outputs[leaf.name].shape) for leaf in plain.program.cotangents}
+        found = module.vjp(theta, data, seeds)
+        agree(found, plain.pullback(seeds), exact.pullback(seeds), "the seeds pulled back")
+
+
+def numerically(plain: Truth, exact: Truth) -> None:
+    """The reference's gradient against no rule of calculus at all, where differences can tell it."""
+    gradient = plain.loss_and_gradient[1]
+    if not np.isfinite(exact.loss_and_gradient[1]).all() or distance(gradient, exact.loss_and_gradient[1]) > 1e-6:
+        return
+    coordinates, estimate, error = plain.numeric(most=3)
+    scale = max(1e-9, float(np.abs(gradient).max(initial=0)))
+    told = np.isfinite(estimate) & (error < 1e-5 * scale)
+    apart = np.abs(estimate - gradient[coordinates])[told]
+    allowed = PRECISE * scale + 100 * error[told]
+    assert (apart <= allowed).all(), f"the gradient is {gradient[coordinates]}, and numerically {estimate} +- {error}"
