@@ -1,7 +1,7 @@
 """The graph's invariants, checked after every pass.
 
-Takes a program, gives it back; raises `Malformed` where a node breaks a rule of its kind. A pass that goes wrong is found
-where it happened, not in the numbers of the emitted module.
+Takes a program, gives it back; raises `Malformed` where a node breaks a rule of its kind. A pass that goes wrong is
+found where it happened, not in the numbers of the emitted module.
 """
 
 from __future__ import annotations

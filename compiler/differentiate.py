@@ -1,17 +1,18 @@
 """Reverse mode: a program in, the same program with its gradients out.
 
-One joint sweep for all parameters of an objective visits each node once, users before operands; adjoints are nodes of the
-same graph. The rule for Map is all of scalar calculus: the partial is SymPy's derivative of one operation, memoised, times
-the cotangent, summed over the axes that the operand lacks. A cotangent travels with the mask of the branches it came
-through: its true value is `where(mask, raw, 0)`, and the `where` is written only where cotangents of different masks meet
-or a sum would mix what is masked with what is not. So a branch not taken contributes exactly zero, whatever it holds.
+One joint sweep for all parameters of an objective visits each node once, users before operands; adjoints are nodes of
+the same graph. The rule for Map is all of scalar calculus: the partial is SymPy's derivative of one operation,
+memoised, times the cotangent, summed over the axes that the operand lacks. A cotangent travels with the mask of the
+branches it came through: its true value is `where(mask, raw, 0)`, and the `where` is written only where cotangents of
+different masks meet or a sum would mix what is masked with what is not. So a branch not taken contributes exactly
+zero, whatever it holds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, singledispatch
+from functools import cache, singledispatch
 
 import sympy
 from sympy import Expr, Integer
@@ -118,7 +119,9 @@ def _joined(graph: Graph, arriving: Sequence[Cotangent]) -> Cotangent:
     return Cotangent(mask, graph.sum([_applied(graph, part) for part in parts]))
 
 
-def _narrowed(graph: Graph, cotangent: Cotangent, factors: Sequence[Node], total: Iterable[Axis], to: Node) -> Cotangent:
+def _narrowed(
+    graph: Graph, cotangent: Cotangent, factors: Sequence[Node], total: Iterable[Axis], to: Node
+) -> Cotangent:
     """raw * factors, summed over the axes in `total` that the operand lacks."""
     lacking = [axis for axis in graph.ordered(total) if axis.name not in to.names]
     mask = cotangent.mask
@@ -132,7 +135,7 @@ def _narrowed(graph: Graph, cotangent: Cotangent, factors: Sequence[Node], total
     return Cotangent(outer, graph.contract(safe, lacking))
 
 
-# -------------------------------------------------------------------------------------------------------------- the rules
+# ------------------------------------------------------------------------------------------------------------ the rules
 
 
 @singledispatch
@@ -141,7 +144,7 @@ def rule(node: Node, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node,
     raise TypeError(f"no adjoint for {type(node).__name__}")
 
 
-@lru_cache(maxsize=None)
+@cache
 def partial(expression: Expr, position: int) -> Expr:
     """The derivative of a Map's expression by one placeholder."""
     if expression.is_Add and placeholder(position) in expression.args:
@@ -309,5 +312,3 @@ def _spread(node: Spread, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[
 @rule.register
 def _stop(node: Stop, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
     yield from ()
-
-

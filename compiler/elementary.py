@@ -1,9 +1,9 @@
 """A scalar expression, built as a graph of one-operation Maps.
 
-Takes a SymPy expression in placeholders and the nodes that they stand for; gives the node that computes it. Every Map in
-the graph is one operation, so equal subexpressions are found by hash-consing, and differentiation sees one operation at a
-time. Sums and products are grouped here: what is known earlier and has fewer axes is combined first, so that
-`2*w*x/n` is one pass over `x`.
+Takes a SymPy expression in placeholders and the nodes that they stand for; gives the node that computes it. Every Map
+in the graph is one operation, so equal subexpressions are found by hash-consing, and differentiation sees one
+operation at a time. Sums and products are grouped here: what is known earlier and has fewer axes is combined first,
+so that `2*w*x/n` is one pass over `x`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 import sympy
-from sympy import Add, Expr, Mul, Pow, Rational, Symbol
+from sympy import Expr, Mul, Pow, Rational, Symbol
 
 from .graph import Constant, Graph, Node, is_positive_number, placeholder
 
@@ -188,10 +188,7 @@ def multiply(graph: Graph, number: Expr, above: Sequence[Node], below: Sequence[
     if denominators:
         bottom = _product(graph, [n for group in _grouped(denominators) for n in group])
         assert bottom is not None
-        if top is None:
-            top = graph.map(RECIPROCAL, [bottom])
-        else:
-            top = graph.map(DIVIDE, [top, bottom])
+        top = graph.map(RECIPROCAL, [bottom]) if top is None else graph.map(DIVIDE, [top, bottom])
     if top is None:
         return graph.constant(number)
     return graph.map(NEGATE, [top]) if number == -1 else top

@@ -1,16 +1,17 @@
 """The expression graph: what every stage between elaboration and emission speaks.
 
-Immutable, hash-consed nodes: equal expressions are one node, so sharing is found at construction. A node knows its kind,
-its operands, its axes, its dtype, the span it came from, and whether it depends on parameters or is surely positive.
-Operands always have smaller ids than the node, so the order of ids is a topological order and no pass recurses.
+Immutable, hash-consed nodes: equal expressions are one node, so sharing is found at construction. A node knows its
+kind, its operands, its axes, its dtype, the span it came from, and whether it depends on parameters or is surely
+positive. Operands always have smaller ids than the node, so the order of ids is a topological order and no pass
+recurses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, TypeVar
 
 import sympy
 from sympy import Expr, Integer, Symbol
@@ -206,10 +207,12 @@ class Stop(Node):
     """The operand, without a derivative."""
 
 
-# ------------------------------------------------------------------------------------------------------------- the graph
+Kind = TypeVar("Kind", bound=Node)
+
+# ------------------------------------------------------------------------------------------------------------ the graph
 
 
-@lru_cache(maxsize=None)
+@cache
 def placeholder(position: int, positive: bool = False) -> Symbol:
     """The symbol by which a Map's expression knows its operand at `position`; the stored ones carry no sign."""
     if positive:
@@ -265,27 +268,31 @@ class Graph:
         before, self._span = self._span, span
         return before
 
-    def _make(self, kind: Callable[..., Any], axes: tuple[Axis, ...], dtype: str, operands: tuple[Node, ...], **more: Any) -> Any:
+    def _make(
+        self, kind: type[Kind], axes: tuple[Axis, ...], dtype: str, operands: tuple[Node, ...], **more: Any
+    ) -> Kind:
         key = (kind, axes, tuple(operand.id for operand in operands), dtype, tuple(more.items()))
-        node = self._known.get(key)
-        if node is None:
-            trained = more.get("role") in ("parameter", "cotangent") or any(operand.trained for operand in operands)
-            if kind is Stop:
-                trained = operands[0].trained
-            positive = _positive(kind, operands, more)
-            node = kind(
-                id=len(self.nodes),
-                axes=axes,
-                dtype=dtype,
-                operands=operands,
-                span=self._span,
-                names=tuple(axis.name for axis in axes),
-                trained=trained,
-                positive=positive,
-                **more,
-            )
-            self.nodes.append(node)
-            self._known[key] = node
+        known = self._known.get(key)
+        if known is not None:
+            assert isinstance(known, kind)
+            return known
+        trained = more.get("role") in ("parameter", "cotangent") or any(operand.trained for operand in operands)
+        if kind is Stop:
+            trained = operands[0].trained
+        positive = _positive(kind, operands, more)
+        node = kind(
+            id=len(self.nodes),
+            axes=axes,
+            dtype=dtype,
+            operands=operands,
+            span=self._span,
+            names=tuple(axis.name for axis in axes),
+            trained=trained,
+            positive=positive,
+            **more,
+        )
+        self.nodes.append(node)
+        self._known[key] = node
         return node
 
     def leaf(self, role: str, name: str, axes: Iterable[Axis], dtype: str = "float") -> Leaf:
@@ -314,7 +321,9 @@ class Graph:
         replaced: dict[Symbol, Expr] = {}
         used = expression.free_symbols
         kept = sorted(
-            {o.id: o for i, o in enumerate(operands) if placeholder(i) in used and not isinstance(o, Constant)}.values(),
+            {
+                o.id: o for i, o in enumerate(operands) if placeholder(i) in used and not isinstance(o, Constant)
+            }.values(),
             key=lambda node: node.id,
         )
         position = {node.id: i for i, node in enumerate(kept)}
@@ -518,7 +527,7 @@ def _positive(kind: Callable[..., Any], operands: tuple[Node, ...], more: Mappin
     return kind in (Slice, Gather, Relabel, Spread, Stop) and operands[0].positive
 
 
-# ----------------------------------------------------------------------------------------------------------- the program
+# ---------------------------------------------------------------------------------------------------------- the program
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,12 +47,10 @@ def lower(program: Program, dtype: str) -> Program:
     return rewrite(program, rule)
 
 
-# -------------------------------------------------------------------------------------------------------------- log-sum-exp
+# ---------------------------------------------------------------------------------------------------------- log-sum-exp
 
 
-def _exponentials(
-    graph: Graph, x: Node, over: Sequence[Axis], rows: str | None, dtype: str
-) -> tuple[Node, Node, Node]:
+def _exponentials(graph: Graph, x: Node, over: Sequence[Axis], rows: str | None, dtype: str) -> tuple[Node, Node, Node]:
     """The largest x, exp(x - largest), and the sum of those: none overflows, and the sum is at least 1.
 
     Where every x is -inf the least double stands for the largest, so that nothing is inf - inf.
@@ -154,7 +152,7 @@ def _whole_power(graph: Graph, base: Node, exponent: int) -> Node:
     return graph.map(MULTIPLY, [squared, base]) if exponent % 2 else squared
 
 
-# ---------------------------------------------------------------------------------------------------------- contractions
+# --------------------------------------------------------------------------------------------------------- contractions
 
 
 def _contract(graph: Graph, operands: Sequence[Node], summed: Sequence[Axis], rows: str | None) -> Node:
@@ -169,7 +167,9 @@ def _contract(graph: Graph, operands: Sequence[Node], summed: Sequence[Axis], ro
             chosen = [parts[i] for i in pair]
             parts = [part for i, part in enumerate(parts) if i not in pair]
             rest = {name for part in parts for name in part.names}
-            inner = [a for a in graph.ordered(a for c in chosen for a in c.axes) if a.name in gone and a.name not in rest]
+            inner = [
+                a for a in graph.ordered(a for c in chosen for a in c.axes) if a.name in gone and a.name not in rest
+            ]
             parts.append(_pair(graph, chosen, inner))
     remaining = {name for part in parts for name in part.names}
     return _pair(graph, parts, [axis for axis in summed if axis.name in remaining])
@@ -200,7 +200,7 @@ def _squared_or_product(graph: Graph, parts: Sequence[Node]) -> Node:
 
 
 def _order(graph: Graph, parts: Sequence[Node], gone: set[str], rows: str | None) -> list[tuple[int, ...]]:
-    """The pairs to contract, one after the other, as positions in a list from which they go and to whose end they come."""
+    """The pairs to contract in turn, as positions in a list from which they go and to whose end the result comes."""
     import opt_einsum
 
     axes = graph.ordered(axis for part in parts for axis in part.axes)

@@ -1,7 +1,7 @@
 """The compiler from end to end: the text of a model in, the text of a NumPy module out.
 
-This page is the list of its stages. Each is a function of one value; each can be dumped by name (`stages`) and each pass
-between differentiation and emission switched off by name (`Options.without`).
+This page is the list of its stages. Each is a function of one value; each can be dumped by name (`stages`) and each
+pass between differentiation and emission switched off by name (`Options.without`).
 """
 
 from __future__ import annotations

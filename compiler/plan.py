@@ -1,9 +1,10 @@
 """When each value is computed, and where it lives: a lowered program in, a `Plan` out.
 
-Every node gets a time. `compile`: a number. `bind`: depends on data alone, computed once. `step`: depends on parameters,
-not on rows. `block`: depends on parameters and rows, computed for each block of rows in reused buffers. `finish`: sums over
-rows, and what follows from them. Where a value along the rows needs another row's (a sum over rows used in each row, a
-shift along the rows) the rows cannot be cut, and all of it is computed in one piece, at the time `step`.
+Every node gets a time. `compile`: a number. `bind`: depends on data alone, computed once. `step`: depends on
+parameters, not on rows. `block`: depends on parameters and rows, computed for each block of rows in reused buffers.
+`finish`: sums over rows, and what follows from them. Where a value along the rows needs another row's (a sum over
+rows used in each row, a shift along the rows) the rows cannot be cut, and all of it is computed in one piece, at the
+time `step`.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def is_alias(node: Node) -> bool:
     return isinstance(node, Relabel | Stop | Slice)
 
 
-# ------------------------------------------------------------------------------------------------------------------ times
+# ---------------------------------------------------------------------------------------------------------------- times
 
 
 def _cuttable(nodes: Sequence[Node], rows: str) -> bool:
@@ -153,7 +154,7 @@ def _times(nodes: Sequence[Node], rows: str | None) -> dict[int, str]:
     return times
 
 
-# ---------------------------------------------------------------------------------------------------------------- buffers
+# -------------------------------------------------------------------------------------------------------------- buffers
 
 
 def _allocate(
@@ -166,7 +167,9 @@ def _allocate(
 ) -> dict[int, Buffer]:
     """A buffer for each array computed after bind; one that nobody reads any more serves the next of its shape."""
     last: dict[int, tuple[int, int]] = {}
-    order = [(s, i, node) for s, name in enumerate(("step", "block", "finish")) for i, node in enumerate(sections[name])]
+    order = [
+        (s, i, node) for s, name in enumerate(("step", "block", "finish")) for i, node in enumerate(sections[name])
+    ]
     holder: dict[int, int] = {}  # an alias holds its operand's memory
     for _, _, node in order:
         holder[node.id] = holder.get(node.operands[0].id, node.operands[0].id) if is_alias(node) else node.id
@@ -238,5 +241,3 @@ def _release(
         prefix = {"step": "s", "block": "b", "finish": "f"}[section]
         if buffer is not None and buffer.name.startswith(prefix) and not buffer.name.startswith("sum_"):
             free.setdefault((buffer.axes, buffer.dtype), []).append(buffer)
-
-

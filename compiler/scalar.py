@@ -94,5 +94,5 @@ def _apply(expression: Expr, arguments: list[float]) -> float:
         found = arguments[0] ** arguments[1]
         if isinstance(found, complex):
             raise ValueError("complex")
-        return found
+        return float(found)
     return float(MEANINGS[expression.func](*arguments))

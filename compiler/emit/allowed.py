@@ -1,8 +1,8 @@
 """The promise about the emitted text, checked on the text itself.
 
-Takes the module's source; raises `Refused` unless each node, name and attribute of its syntax tree is on the lists here:
-it imports NumPy alone, calls nothing else, touches no dunder, and its strings are short plain data. A model cannot put
-anything into a module that this walk lets pass.
+Takes the module's source; raises `Refused` unless each node, name and attribute of its syntax tree is on the lists
+here: it imports NumPy alone, calls nothing else, touches no dunder, and its strings are short plain data. A model
+cannot put anything into a module that this walk lets pass.
 """
 
 from __future__ import annotations
@@ -19,17 +19,122 @@ NODES: tuple[type[ast.AST], ...] = (
     ast.unaryop, ast.boolop, ast.cmpop,
 )  # fmt: skip
 BUILTINS = frozenset(
-    "ValueError KeyError IndexError TypeError None True False all any float int bool dict isinstance iter len list max min "
-    "next range slice sum tuple zip".split()
+    [
+        "ValueError",
+        "KeyError",
+        "IndexError",
+        "TypeError",
+        "None",
+        "True",
+        "False",
+        "all",
+        "any",
+        "float",
+        "int",
+        "bool",
+        "dict",
+        "isinstance",
+        "iter",
+        "len",
+        "list",
+        "max",
+        "min",
+        "next",
+        "range",
+        "slice",
+        "sum",
+        "tuple",
+        "zip",
+    ]
 )
 FORBIDDEN = frozenset(
-    "eval exec compile open __import__ globals locals vars getattr setattr delattr input breakpoint __builtins__".split()
+    [
+        "eval",
+        "exec",
+        "compile",
+        "open",
+        "__import__",
+        "globals",
+        "locals",
+        "vars",
+        "getattr",
+        "setattr",
+        "delattr",
+        "input",
+        "breakpoint",
+        "__builtins__",
+    ]
 )
 ATTRIBUTES = frozenset(
-    """T dot asarray ascontiguousarray reshape transpose astype fill tolist item at reduce shape dtype kind ndim size stop start
-    flags c_contiguous all any min max append get setdefault items join rstrip random Generator Philox normal uniform empty
-    full zeros concatenate prod exp log isfinite isin floor argwhere array errstate ndarray int64 rebind rows
-    values _lengths _block _buffers _blocks _fixed _theta _out _views _places _see _write_to copy numpy""".split()
+    [
+        "T",
+        "dot",
+        "asarray",
+        "ascontiguousarray",
+        "reshape",
+        "transpose",
+        "astype",
+        "fill",
+        "tolist",
+        "item",
+        "at",
+        "reduce",
+        "shape",
+        "dtype",
+        "kind",
+        "ndim",
+        "size",
+        "stop",
+        "start",
+        "flags",
+        "c_contiguous",
+        "all",
+        "any",
+        "min",
+        "max",
+        "append",
+        "get",
+        "setdefault",
+        "items",
+        "join",
+        "rstrip",
+        "random",
+        "Generator",
+        "Philox",
+        "normal",
+        "uniform",
+        "empty",
+        "full",
+        "zeros",
+        "concatenate",
+        "prod",
+        "exp",
+        "log",
+        "isfinite",
+        "isin",
+        "floor",
+        "argwhere",
+        "array",
+        "errstate",
+        "ndarray",
+        "int64",
+        "rebind",
+        "rows",
+        "values",
+        "_lengths",
+        "_block",
+        "_buffers",
+        "_blocks",
+        "_fixed",
+        "_theta",
+        "_out",
+        "_views",
+        "_places",
+        "_see",
+        "_write_to",
+        "copy",
+        "numpy",
+    ]
 )
 DUNDERS = frozenset({"__init__", "__call__"})
 
@@ -64,5 +169,7 @@ def verify(text: str) -> None:
                 raise Refused(f"the name {name}", line)
             case ast.FunctionDef(name=name) if name.startswith("__") and name not in DUNDERS:
                 raise Refused(f"the name {name}", line)
-            case ast.Call(func=function) if not isinstance(function, ast.Name | ast.Attribute | ast.Call | ast.Subscript):
+            case ast.Call(func=function) if not isinstance(
+                function, ast.Name | ast.Attribute | ast.Call | ast.Subscript
+            ):
                 raise Refused("a call of something computed", line)

@@ -1,7 +1,7 @@
 """Python names for the model's: ASCII, no keyword, nothing that the module itself uses, each only once.
 
-Takes names as the model has them (dotted inside layers, primed axes, Greek letters); gives identifiers. The same names in
-the same order give the same identifiers.
+Takes names as the model has them (dotted inside layers, primed axes, Greek letters); gives identifiers. The same
+names in the same order give the same identifiers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,23 @@ RESERVED = frozenset(
         *keyword.kwlist,
         *keyword.softkwlist,
         *dir(builtins),
-        *"self data theta out seed seeds start stop lengths rows_here blocks loss gradient several whole".split(),
+        *[
+            "self",
+            "data",
+            "theta",
+            "out",
+            "seed",
+            "seeds",
+            "start",
+            "stop",
+            "lengths",
+            "rows_here",
+            "blocks",
+            "loss",
+            "gradient",
+            "several",
+            "whole",
+        ],
     }
 )
 

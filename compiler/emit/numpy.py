@@ -1,8 +1,8 @@
 """The NumPy module: a lowered program in, its text out.
 
-The module imports NumPy and nothing else. Its tables say what the model has, one class each computes an objective with its
-gradient, the outputs, the metrics and the pullback of cotangents. The text is ASCII, holds no path and no time, and is the
-same for the same source, options and version everywhere.
+The module imports NumPy and nothing else. Its tables say what the model has, one class each computes an objective
+with its gradient, the outputs, the metrics and the pullback of cotangents. The text is ASCII, holds no path and no
+time, and is the same for the same source, options and version everywhere.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def emit_numpy(
     return text
 
 
-# ---------------------------------------------------------------------------------------------------------------- the head
+# ------------------------------------------------------------------------------------------------------------- the head
 
 
 def _head(
@@ -104,7 +104,7 @@ def _head(
         *_table("INPUTS", [(i.name, _input_entry(i.axes, i.dtype, i.indexes, dtype)) for i in program.inputs]),
         *_table("PARAMETERS", _parameter_entries(program, writer)),
         *_table("OUTPUTS", [(n, _output_entry(n, node, dtype, writer)) for n, node in program.outputs]),
-        *_table("METRICS", [(n, f"{{\"needs\": {_tuple(writer.needs(n))}}}") for n, _ in program.metrics]),
+        *_table("METRICS", [(n, f'{{"needs": {_tuple(writer.needs(n))}}}') for n, _ in program.metrics]),
         *_table("OBJECTIVES", [(o.name, _objective_entry(o, writer)) for o in program.objectives]),
         "",
     ]
@@ -191,7 +191,7 @@ def _objective_entry(objective: object, writer: _Writer) -> str:
     return f'{{"sense": "{sense}", "over": {_tuple(over)}, "needs": {_tuple(writer.needs(name))}}}'
 
 
-# ------------------------------------------------------------------------------------------------------------- the classes
+# ---------------------------------------------------------------------------------------------------------- the classes
 
 
 class _Writer:
@@ -240,7 +240,9 @@ class _Writer:
         lengths = {s.name for node in found for a in node.axes for s in a.length.free_symbols}
         lengths |= {s.name for node in found for s in getattr(node, "length", sympy.Integer(0)).free_symbols}
         for item in self.program.inputs:
-            told = {s.name for i in self.program.inputs if i.name in leaves for a in i.axes for s in a.length.free_symbols}
+            told = {
+                s.name for i in self.program.inputs if i.name in leaves for a in i.axes for s in a.length.free_symbols
+            }
             own = {s.name for a in item.axes for s in a.length.free_symbols}
             if item.name not in leaves and own & (lengths - told):
                 leaves.add(item.name)
@@ -291,7 +293,7 @@ class _Writer:
         document = f"{'Minus the' if objective.sense == 'maximize' else 'The'} value of `{name}`, and its gradient."
         del over
         kind = "float" if objective.value.dtype == "float" else "int"
-        returned = text if objective.value.axes or isinstance(loss, Ref) and kind == "float" else f"float({text})"
+        returned = text if objective.value.axes or (isinstance(loss, Ref) and kind == "float") else f"float({text})"
         return self._class(routine, title, document, needs, [*writes, f"return {returned}, out"], gradient=True)
 
     def pullback(self) -> str:
@@ -438,7 +440,7 @@ class _Writer:
                 inner.append(f'{name} = lengths["{symbol}"]')
         cotangents = {leaf.name for leaf in self.program.cotangents} if seeded else set()
         for key, name in routine.inputs.items():
-            inner.append(f'{name} = {"seeds" if key in cotangents else "found"}[{_quoted(key)}]')
+            inner.append(f"{name} = {'seeds' if key in cotangents else 'found'}[{_quoted(key)}]")
         inner += routine.fixed_lines
         rows = plan.rows
         cut = rows is not None and bool(plan.sections["block"])
@@ -573,7 +575,7 @@ class _Writer:
         return [f"    {line}" for line in lines] + [f"        {line}" for line in inner]
 
 
-# ---------------------------------------------------------------------------------------------------------------- the face
+# ------------------------------------------------------------------------------------------------------------- the face
 
 
 def _face(program: Program, writer: _Writer) -> str:
@@ -657,15 +659,110 @@ def vjp(theta, data, seeds):
 
 
 _NUMPY_NAMES = frozenset(
-    """absolute add arange arccos arccosh arcsin arcsinh arctan arctan2 arctanh argmax argmin array asarray
-    ascontiguousarray ceil copyto cos cosh divide dot einsum empty equal errstate exp expm1 floor full greater less
-    less_equal log log1p logical_and logical_not logical_or matmul maximum minimum multiply negative not_equal ones power
-    sign sin sinh sqrt square subtract take tan tanh where zeros""".split()
+    [
+        "absolute",
+        "add",
+        "arange",
+        "arccos",
+        "arccosh",
+        "arcsin",
+        "arcsinh",
+        "arctan",
+        "arctan2",
+        "arctanh",
+        "argmax",
+        "argmin",
+        "array",
+        "asarray",
+        "ascontiguousarray",
+        "ceil",
+        "copyto",
+        "cos",
+        "cosh",
+        "divide",
+        "dot",
+        "einsum",
+        "empty",
+        "equal",
+        "errstate",
+        "exp",
+        "expm1",
+        "floor",
+        "full",
+        "greater",
+        "less",
+        "less_equal",
+        "log",
+        "log1p",
+        "logical_and",
+        "logical_not",
+        "logical_or",
+        "matmul",
+        "maximum",
+        "minimum",
+        "multiply",
+        "negative",
+        "not_equal",
+        "ones",
+        "power",
+        "sign",
+        "sin",
+        "sinh",
+        "sqrt",
+        "square",
+        "subtract",
+        "take",
+        "tan",
+        "tanh",
+        "where",
+        "zeros",
+    ]
 )
 _MODULE_NAMES = frozenset(
-    """bind predict metrics vjp initial layout pack unpack found lengths several rows count blocks DataError MODEL VERSION
-    SOURCE_SHA256 ROWS AXES CONSTANTS INPUTS PARAMETERS OUTPUTS METRICS OBJECTIVES _read _fit _cut _vector _gradient
-    _numbers _lengths _layout _shape _bounded _free _column _read_seeds _Outputs _Metrics _Pullback _Objective
-    _OBJECTIVES""".split()
+    [
+        "bind",
+        "predict",
+        "metrics",
+        "vjp",
+        "initial",
+        "layout",
+        "pack",
+        "unpack",
+        "found",
+        "lengths",
+        "several",
+        "rows",
+        "count",
+        "blocks",
+        "DataError",
+        "MODEL",
+        "VERSION",
+        "SOURCE_SHA256",
+        "ROWS",
+        "AXES",
+        "CONSTANTS",
+        "INPUTS",
+        "PARAMETERS",
+        "OUTPUTS",
+        "METRICS",
+        "OBJECTIVES",
+        "_read",
+        "_fit",
+        "_cut",
+        "_vector",
+        "_gradient",
+        "_numbers",
+        "_lengths",
+        "_layout",
+        "_shape",
+        "_bounded",
+        "_free",
+        "_column",
+        "_read_seeds",
+        "_Outputs",
+        "_Metrics",
+        "_Pullback",
+        "_Objective",
+        "_OBJECTIVES",
+    ]
 )
-

@@ -1,15 +1,16 @@
 """One class of the emitted module: a plan in, its lines out.
 
-What is fixed once data is bound (inputs, what follows from them alone, buffers, views of these) is prepared by `rebind`;
-views of the parameters are prepared when a vector is first seen; `__call__` is then straight-line calls with `out=`, the
-part along the rows inside one loop over blocks. Every array has a home (`fixed`, `theta`, `block`, `out`), where its views
-are made, so that none is made in a step.
+What is fixed once data is bound (inputs, what follows from them alone, buffers, views of these) is prepared by
+`rebind`; views of the parameters are prepared when a vector is first seen; `__call__` is then straight-line calls
+with `out=`, the part along the rows inside one loop over blocks. Every array has a home (`fixed`, `theta`, `block`,
+`out`), where its views are made, so that none is made in a step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import sympy
 from sympy import Expr
@@ -40,7 +41,25 @@ from .numbers import length, number
 from .ufuncs import ufunc
 
 RISKY = frozenset(
-    "exp expm1 log log1p divide sqrt power sinh cosh tan arcsin arccos arccosh arctanh square copyto where".split()
+    [
+        "exp",
+        "expm1",
+        "log",
+        "log1p",
+        "divide",
+        "sqrt",
+        "power",
+        "sinh",
+        "cosh",
+        "tan",
+        "arcsin",
+        "arccos",
+        "arccosh",
+        "arctanh",
+        "square",
+        "copyto",
+        "where",
+    ]
 )
 """Operations that may warn of an overflow or an invalid value, where the result is as it should be or is reported."""
 
@@ -123,7 +142,7 @@ class Routine:
         self.direct: dict[int, Ref] = {}
         self._buffer_names: dict[str, str] = {}
 
-    # ------------------------------------------------------------------------------------------------------------ writing
+    # ---------------------------------------------------------------------------------------------------------- writing
 
     def write(self) -> None:
         """All sections, in order."""
@@ -186,10 +205,10 @@ class Routine:
         others = [self.length(axis) for axis in axes if axis.name != self.plan.rows]
         return " * ".join([str(size), *(f"({o})" if " " in o else o for o in others)])
 
-    # -------------------------------------------------------------------------------------------------------------- views
+    # ------------------------------------------------------------------------------------------------------------ views
 
     def view(self, ref: Ref, groups: Groups) -> Ref | None:
-        """The array with its axes in these groups, each one dimension (an empty one has length 1); None if it needs a copy."""
+        """The array with its axes in these groups, each a dimension (an empty one is 1 long); None if it needs a copy."""
         order = [name for group in groups for name in group]
         if order == list(ref.layout) and all(len(group) == 1 for group in groups):
             return ref
@@ -205,7 +224,13 @@ class Routine:
     def _derived(self, ref: Ref, suffix: str, name: str, axes: tuple[Axis, ...], contiguous: bool) -> Ref:
         """A view by indexing or reshaping, made once where its base is made."""
         if ref.memory is not None:
-            return self._derived(replace(ref.memory, axes=ref.axes), suffix, f"{ref.memory.text}{name[len(ref.text):]}", axes, contiguous)
+            return self._derived(
+                replace(ref.memory, axes=ref.axes),
+                suffix,
+                f"{ref.memory.text}{name[len(ref.text) :]}",
+                axes,
+                contiguous,
+            )
         key = (ref.text, suffix)
         if ref.home == "local":
             return Ref(f"{ref.text}{suffix}", axes, "local", contiguous)
@@ -238,12 +263,8 @@ class Routine:
                 suffix += ".reshape(-1)"
             else:
                 by_name = {axis.name: axis for axis in ref.axes}
-                wild = next(
-                    (g for g in merged if self.plan.rows in g), next(g for g in merged if len(g) > 1)
-                )
-                shape = [
-                    "-1" if g == wild else " * ".join(self._factor(by_name[name]) for name in g) for g in merged
-                ]
+                wild = next((g for g in merged if self.plan.rows in g), next(g for g in merged if len(g) > 1))
+                shape = ["-1" if g == wild else " * ".join(self._factor(by_name[name]) for name in g) for g in merged]
                 suffix += f".reshape({', '.join(shape)})"
             current = merged
         else:
@@ -271,7 +292,7 @@ class Routine:
         assert found is not None
         return self.note(found)
 
-    # --------------------------------------------------------------------------------------------------------------- bind
+    # ------------------------------------------------------------------------------------------------------------- bind
 
     def _bind(self, node: Node) -> None:
         layout = node.names
@@ -324,10 +345,10 @@ class Routine:
                 raise TypeError(type(node).__name__)
 
     def _written(self, node: Leaf) -> tuple[Axis, ...]:
-        for item in (*self.plan.program.inputs, *self.plan.program.parameters):
-            if item.leaf is node:
-                return item.axes
-        return node.axes
+        program = self.plan.program
+        written = {item.leaf.id: item.axes for item in program.inputs}
+        written |= {item.leaf.id: item.axes for item in program.parameters}
+        return written.get(node.id, node.axes)
 
     def _rows_first(self, node: Node) -> None:
         """An input whose rows do not lead is turned round once."""
@@ -372,7 +393,7 @@ class Routine:
             return self._cell(ref) if ref.home == "number" else self.aligned(ref, layout)
         return number(argument)
 
-    # --------------------------------------------------------------------------------------------------- step, block, finish
+    # ---------------------------------------------------------------------------------------------- step, block, finish
 
     def _step(self, node: Node) -> None:
         if isinstance(node, Leaf):
@@ -443,9 +464,7 @@ class Routine:
         axes = self._written(node)
         shape = ", ".join(self.length(axis) for axis in axes)
         reshaped = f".reshape({shape})" if len(axes) > 1 else ""
-        self.theta_lines.append(
-            f"{name} = theta[{length(start, self.lengths)}:{length(stop, self.lengths)}]{reshaped}"
-        )
+        self.theta_lines.append(f"{name} = theta[{length(start, self.lengths)}:{length(stop, self.lengths)}]{reshaped}")
         self.refs[node.id] = Ref(name, axes, "theta")
 
     def _cell(self, ref: Ref) -> str:
@@ -474,8 +493,12 @@ class Routine:
             part = self._buffer_names.setdefault(f"{buffer.name}.part", self.names.fresh(f"part_{self.label(node)[0]}"))
             if (whole, part) not in self.sums:
                 self.sums.append((whole, part))
-                self.allocations[whole] = f'{self.use("empty")}({self._shape(buffer.axes)}, "float64" if several else DTYPE)'
-                self.allocations[part] = f"{self.use('empty')}({self._shape(buffer.axes)}, DTYPE) if several else {whole}"
+                self.allocations[whole] = (
+                    f'{self.use("empty")}({self._shape(buffer.axes)}, "float64" if several else DTYPE)'
+                )
+                self.allocations[part] = (
+                    f"{self.use('empty')}({self._shape(buffer.axes)}, DTYPE) if several else {whole}"
+                )
             self.used["fixed"][part] = None
             return Ref(part, buffer.axes, "fixed", True)
         if node.id in self.plan.full:
@@ -501,7 +524,7 @@ class Routine:
         self.used[home][name] = None
         return Ref(name, buffer.axes, home, True)
 
-    # ------------------------------------------------------------------------------------------------------------- pointwise
+    # -------------------------------------------------------------------------------------------------------- pointwise
 
     def _array_map(self, node: Map, out: Ref, name: str) -> None:
         found = ufunc(node.expression)
@@ -530,7 +553,7 @@ class Routine:
         else:
             raise TypeError(f"no ufunc for {node.expression}")
 
-    # --------------------------------------------------------------------------------------------------------------- scalars
+    # ---------------------------------------------------------------------------------------------------------- scalars
 
     def _scalar_step(self, node: Node) -> None:
         if node.id in self.plan.sums:
@@ -610,7 +633,9 @@ class Routine:
                 return Ref(f"-{part(arguments[0], 2)}", binds=0)
             if name == "square":
                 base = part(arguments[0], 2)
-                return Ref(f"{base} * {base}" if base.isidentifier() else f"float({self.use('square')}({base}))", binds=1)
+                return Ref(
+                    f"{base} * {base}" if base.isidentifier() else f"float({self.use('square')}({base}))", binds=1
+                )
             if name in compares:
                 return Ref(f"({part(arguments[0], 1)}{compares[name]}{part(arguments[1], 1)})")
             if name == "logical_not":
@@ -633,7 +658,7 @@ class Routine:
             return isinstance(operand, Size)
         return bool(argument != 0)
 
-    # --------------------------------------------------------------------------------------------------------- contractions
+    # ----------------------------------------------------------------------------------------------------- contractions
 
     def _array_contract(self, node: Contract, out: Ref, name: str) -> None:
         text = self._contraction(node, out)
@@ -757,7 +782,7 @@ class Routine:
         operand = self.ref(node.operands[0])
         names = [axis.name for axis in node.reduced]
         # The result's axes must come out in the order of the result.
-        kept = [name for name in (out.layout if out is not None else node.names)]
+        kept = list(out.layout if out is not None else node.names)
         arranged = self.view(operand, tuple((name,) for name in [*kept, *names]))
         assert arranged is not None
         text = self.note(arranged)
@@ -770,7 +795,7 @@ class Routine:
         function = QUIET_REDUCTIONS[node.operator]
         return f"{self.use(function)}.reduce({text}, axis={axis}{tail})"
 
-    # ----------------------------------------------------------------------------------------------------------- selections
+    # ------------------------------------------------------------------------------------------------------- selections
 
     def _renamed(self, node: Node, operand: Ref) -> Ref:
         if isinstance(node, Relabel):
@@ -785,7 +810,7 @@ class Routine:
         if len(names) < len(node.operands) or any(name not in self.places for name in names):
             return None
         starts = [self.places[name][0] for name in names]
-        if any(sympy.expand(b - a) != 1 for a, b in zip(starts, starts[1:], strict=False)):
+        if any(sympy.expand(b - a) != 1 for a, b in pairwise(starts)):
             return None
         made = self.names.fresh("_".join(names))
         first, last = self.places[names[0]][0], self.places[names[-1]][1]
@@ -836,7 +861,7 @@ class Routine:
         self.say(f"{self.use('copyto')}({self.note(position)}, {value})")
 
     def _positions(self, node: Gather | Scatter, array: Ref, index: Ref, layout: Sequence[Axis]) -> str:
-        """The index of `array` at each point of `layout`: `index` along one axis, each position itself along the others."""
+        """The index of `array` at each point of `layout`: `index` along one axis, its own position along the others."""
         parts = []
         names = [axis.name for axis in layout]
         for axis in array.axes:

@@ -1,7 +1,7 @@
 """What a node costs on NumPy: nanoseconds, for choosing between forms of the same value.
 
-An operation between scalars is almost free, a pass over an array costs, a transcendental costs several passes. The table
-was measured with `benchmarks/operations.py` (float64, `out=`, in cache).
+An operation between scalars is almost free, a pass over an array costs, a transcendental costs several passes. The
+table was measured with `benchmarks/operations.py` (float64, `out=`, in cache).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Pointwise simplification: each window of Maps in the cheapest of a few named forms.
 
-Takes a program, gives it with every connected region of Maps, cut at nodes used more than once, rewritten by SymPy: its
-canonical form, then whichever of the candidates costs least by the array cost model. `sympy.simplify` is never called. A
-candidate stands only if it agrees with the original at random points; a wrong rewrite can only be a missed one.
+Takes a program, gives it with every connected region of Maps, cut at nodes used more than once, rewritten by SymPy:
+its canonical form, then whichever of the candidates costs least by the array cost model. `sympy.simplify` is never
+called. A candidate stands only if it agrees with the original at random points; a wrong rewrite can only be a missed
+one.
 """
 
 from __future__ import annotations
@@ -70,8 +71,11 @@ def _cheapest(graph: Graph, region: Window, root: Map, rows: str | None, memo: d
     signature = tuple((o.names, o.trained, o.positive, o.dtype) for o in region.operands)
     key = (region.expression, signature)
     if key in memo:
-        return root if memo[key] is region.expression and region.inside == 1 else build(graph, memo[key], region.operands)
-    best, best_expression = root, region.expression
+        return (
+            root if memo[key] is region.expression and region.inside == 1 else build(graph, memo[key], region.operands)
+        )
+    best: Node = root
+    best_expression = region.expression
     best_cost = total(root, region.operands, rows)
     unchanged = True
     for candidate in candidates(region.expression):
@@ -88,11 +92,11 @@ def _cheapest(graph: Graph, region: Window, root: Map, rows: str | None, memo: d
     return best
 
 
-# -------------------------------------------------------------------------------------------------------------- the forms
+# ------------------------------------------------------------------------------------------------------------ the forms
 
 
 def candidates(expression: Expr) -> Iterator[Expr]:
-    """The forms that are tried: as SymPy holds it, factored, powers combined, complements joined, rational cancelled."""
+    """The forms that are tried: as SymPy holds it, then each of `FORMS`."""
     yield expression
     if expression.is_Symbol or expression.is_Number or not expression.args:
         return
@@ -164,7 +168,7 @@ def _operations(expression: Expr) -> int:
     return sum(1 for _ in sympy.preorder_traversal(expression))
 
 
-# --------------------------------------------------------------------------------------------------------------- the gate
+# ------------------------------------------------------------------------------------------------------------- the gate
 
 
 def agree(new: Expr, old: Expr) -> bool:
@@ -174,7 +178,9 @@ def agree(new: Expr, old: Expr) -> bool:
         return False
     draw = random.Random(len(symbols))
     for _ in range(POINTS):
-        point: dict[Symbol, float] = {s: draw.uniform(0.2, 2.0) * (1 if s.is_positive else draw.choice((-1, 1))) for s in symbols}
+        point: dict[Symbol, float] = {
+            s: draw.uniform(0.2, 2.0) * (1 if s.is_positive else draw.choice((-1, 1))) for s in symbols
+        }
         expected = evaluate(old, point)
         found = evaluate(new, point)
         if expected is None:
@@ -182,5 +188,3 @@ def agree(new: Expr, old: Expr) -> bool:
         if found is None or abs(found - expected) > 1e-9 * max(1.0, abs(expected)):
             return False
     return True
-
-

@@ -1,9 +1,9 @@
 """Stable forms: formulas that overflow or cancel when computed as written, recognised and replaced.
 
-Takes a program, gives it with `log(1 + exp(x))`, `1/(1 + exp(-x))`, `log(sum[k](exp(x)))`, `exp(x)/sum[k](exp(x))` and
-their relatives as functions of their own. It runs before differentiation, so that gradients are stable by construction,
-and again after. Each rule names the input on which the naive form fails. A rule looks through named values: a formula is
-found across statements too.
+Takes a program, gives it with `log(1 + exp(x))`, `1/(1 + exp(-x))`, `log(sum[k](exp(x)))`, `exp(x)/sum[k](exp(x))`
+and their relatives as functions of their own. It runs before differentiation, so that gradients are stable by
+construction, and again after. Each rule names the input on which the naive form fails. A rule looks through named
+values: a formula is found across statements too.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ def _difference(expression: Expr) -> Expr | None:
     return None
 
 
-# ---------------------------------------------------------------------------------------------------- formulas over axes
+# --------------------------------------------------------------------------------------------------- formulas over axes
 
 
 def _over_axes(graph: Graph, node: Map) -> Node | None:

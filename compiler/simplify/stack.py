@@ -1,8 +1,8 @@
 """Linear in several scalar parameters: one matrix product instead of a call for each.
 
-Takes a simplified program; gives it with `w*x + b` as the product of a matrix `[x, 1]`, made once when data is bound, and
-the vector `(w, b)`, and with sums over rows of one value against several known columns as one product with the same
-matrix. A small model's step is then a handful of calls, whatever the number of its terms.
+Takes a simplified program; gives it with `w*x + b` as the product of a matrix `[x, 1]`, made once when data is bound,
+and the vector `(w, b)`, and with sums over rows of one value against several known columns as one product with the
+same matrix. A small model's step is then a handful of calls, whatever the number of its terms.
 """
 
 from __future__ import annotations

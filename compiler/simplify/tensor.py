@@ -15,6 +15,7 @@ from sympy import Expr, Mul
 from ..elementary import build, multiply
 from ..graph import Axis, Constant, Contract, Graph, Map, Node, PlaceSlice, Program, Scatter, Spread, reachable, rewrite
 
+
 def simplify_tensors(program: Program) -> Program:
     """The program with every rule of the table applied until none fits."""
     graph = program.graph
@@ -32,7 +33,7 @@ def simplify_tensors(program: Program) -> Program:
         return uses.get(old_of.get(node.id, node.id), 0) > 1
 
     def joins(node: Node, factors: list[Node], gone: set[str]) -> bool:
-        """Whether a product goes into the sum that uses it: its only use, or it scales one factor by what leaves the sum."""
+        """Whether a product goes into the sum that uses it: its only use, or a scaling by what leaves the sum."""
         old = old_of.get(node.id, node.id)
         inner = [factor for factor in factors if gone & set(factor.names)]
         return other_uses.get(old, 0) == 0 and (uses.get(old, 0) <= 1 or len(inner) <= 1)
@@ -61,9 +62,11 @@ def _scalars_out(graph: Graph, node: Node) -> Node:
         return node
     inner = node.operands[0]
     bare = inner.operands[0] if isinstance(inner, Spread) else inner
-    if bare.dtype != "float" or isinstance(bare, Constant) and bare.value == 1:
+    if bare.dtype != "float" or (isinstance(bare, Constant) and bare.value == 1):
         return node
-    number, above, below = sympy.Integer(1), [bare], []
+    number: Expr = sympy.Integer(1)
+    above: list[Node] = [bare]
+    below: list[Node] = []
     if isinstance(bare, Map) and (parts := _as_product(graph, bare)):
         number, above, below = parts
     outside = [factor for factor in above if not factor.axes]

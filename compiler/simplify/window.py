@@ -30,7 +30,7 @@ class Window:
 
 
 def region(root: Map, enter: Callable[[Map], bool], largest: int = LARGEST) -> tuple[dict[int, Map], dict[int, Node]]:
-    """The Maps of the window that ends in `root` and holds those below it for which `enter` holds, nearest first; its border."""
+    """The window that ends in `root` and holds the Maps below it for which `enter` holds, nearest first; its border."""
     inside: dict[int, Map] = {root.id: root}
     border: dict[int, Node] = {}
     waiting: deque[Node] = deque(root.operands)
