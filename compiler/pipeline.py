@@ -46,6 +46,16 @@ class Options:
     without: tuple[str, ...] = ()
 
 
+@dataclass(eq=False)
+class UnknownPass(ValueError):
+    """A name in `Options.without` that is no pass's."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"there is no pass `{self.name}` to leave out; there are {', '.join(PASSES)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Compiled:
     """A model at the three places where people look: as written, with its gradients simplified, and as a module."""
@@ -60,6 +70,9 @@ class Compiled:
 def stages(source: Source, options: Options | None = None) -> Iterator[tuple[str, object]]:
     """Each stage's name and what it gives, in order: syntax tree, programs, the module's text."""
     chosen = options or Options()
+    for name in chosen.without:
+        if name not in PASSES:
+            raise UnknownPass(name)
     tree = parse(source)
     yield "parse", tree
     written = elaborate(tree, chosen.constants)
