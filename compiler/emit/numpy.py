@@ -120,6 +120,20 @@ def _wrapped_import(names: Sequence[str]) -> list[str]:
     return ["from numpy import (", *(f"    {name}," for name in names), ")"]
 
 
+def _wrapped(before: str, names: Sequence[str], behind: str) -> list[str]:
+    """A tuple of names between two texts, on one line or on several."""
+    one = f"{before}({', '.join(names)}{',' if len(names) == 1 else ''}){behind}"
+    if len(one) <= 100:
+        return [one]
+    lines, current = [], ""
+    for name in names:
+        if len(current) + len(name) > 94:
+            lines.append(f"    {current.rstrip()}")
+            current = ""
+        current += f"{name}, "
+    return [f"{before}(", *lines, f"    {current.rstrip()}", f"){behind}"]
+
+
 def _quoted(text: str | None) -> str:
     return "None" if text is None else ascii(text).replace("'", '"') if "'" not in text else '"' + text + '"'
 
@@ -127,7 +141,15 @@ def _quoted(text: str | None) -> str:
 def _table(name: str, entries: Sequence[tuple[str, str]]) -> list[str]:
     if not entries:
         return [f"{name} = {{}}"]
-    return [f"{name} = {{", *(f"    {_quoted(key)}: {value}," for key, value in entries), "}"]
+    lines = [f"{name} = {{"]
+    for key, value in entries:
+        line = f"    {_quoted(key)}: {value},"
+        if len(line) <= 100:
+            lines.append(line)
+        else:
+            parts = re.split(r', (?="[a-z]+": )', value[1:-1])
+            lines += [f"    {_quoted(key)}: {{", *(f"        {part}," for part in parts), "    },"]
+    return [*lines, "}"]
 
 
 def _tuple(items: Sequence[str]) -> str:
@@ -194,6 +216,21 @@ def _objective_entry(objective: object, writer: _Writer) -> str:
 # ---------------------------------------------------------------------------------------------------------- the classes
 
 
+def _gradients_of(program: Program) -> dict[int, str]:
+    """The parameter of which a node is the gradient, or the gradient but for a factor without axes."""
+    found: dict[int, str] = {}
+    for gradient in (*program.gradients.values(), program.pullback):
+        for name, root in gradient.items():
+            node = root
+            while not isinstance(node, Leaf | Constant):
+                found.setdefault(node.id, name)
+                arrays = [operand for operand in node.operands if operand.axes]
+                if not isinstance(node, Map) or len(arrays) != 1:
+                    break
+                node = arrays[0]
+    return found
+
+
 class _Writer:
     """Writes the classes of one module, and keeps what they use of NumPy and what data each needs."""
 
@@ -214,6 +251,7 @@ class _Writer:
             source, tuple(s for s, _, _ in spans), tuple(e for _, e, _ in spans), tuple(n for _, _, n in spans)
         )
         self.named = {node.id: name for name, node in reversed(program.named) if not isinstance(node, Constant)}
+        self.of_parameter = _gradients_of(program)
         self.places: dict[str, tuple[Expr, Expr]] = {}
         start: Expr = sympy.Integer(0)
         for parameter in program.parameters:
@@ -239,6 +277,7 @@ class _Writer:
         leaves = {node.name for node in found if isinstance(node, Leaf) and node.role == "input"}
         lengths = {s.name for node in found for a in node.axes for s in a.length.free_symbols}
         lengths |= {s.name for node in found for s in getattr(node, "length", sympy.Integer(0)).free_symbols}
+        lengths |= {s.name for s in self.size.free_symbols}
         for item in self.program.inputs:
             told = {
                 s.name for i in self.program.inputs if i.name in leaves for a in i.axes for s in a.length.free_symbols
@@ -257,6 +296,8 @@ class _Writer:
         """A name for people, and whether it is the node's own: else it is the statement's, an adjoint's marked."""
         if node.id in self.named:
             return self.named[node.id], True
+        if node.id in self.of_parameter and node.id not in self.forward:
+            return f"d_{self.of_parameter[node.id]}", False
         name = self.lines.name(node)
         if name is None:
             return "value", False
@@ -424,14 +465,16 @@ class _Writer:
         if seeded:
             lines.append("        seeds = _read_seeds(seeds, lengths)")
         inner: list[str] = []
+        rows = plan.rows
+        cut = rows is not None and bool(plan.sections["block"])
         text = "\n".join(
             [
                 *routine.fixed_lines,
                 *routine.allocations.values(),
                 *routine.block_definitions.values(),
-                *routine.row_bytes,
+                *(length(width, routine.lengths) for width in routine.row_bytes),
                 length(self.size, routine.lengths),
-                str(routine.lengths.get(plan.rows or "", "")),
+                routine.lengths.get(rows or "", "") if cut else "",
                 *routine.used["fixed"],
             ]
         )
@@ -442,12 +485,10 @@ class _Writer:
         for key, name in routine.inputs.items():
             inner.append(f"{name} = {'seeds' if key in cotangents else 'found'}[{_quoted(key)}]")
         inner += routine.fixed_lines
-        rows = plan.rows
-        cut = rows is not None and bool(plan.sections["block"])
         if cut:
             assert rows is not None
             n = length(data_length(rows), routine.lengths)
-            total = " + ".join(routine.row_bytes) or "8"
+            total = length(sympy.expand(sympy.Add(*routine.row_bytes)), routine.lengths)
             inner.append(f"{routine.rows_name} = _cut({n}, {total}, self._block)")
             inner.append(f"several = {routine.rows_name} < {n}")
         elif any(part is not None for _, part in routine.sums):
@@ -456,9 +497,9 @@ class _Writer:
             names = list(routine.allocations)
             inner.append("if lengths != self._lengths:")
             inner += [f"    {name} = {value}" for name, value in routine.allocations.items()]
-            inner.append(f"    self._buffers = ({', '.join(names)},)")
+            inner += [f"    {line}" for line in _wrapped("self._buffers = ", names, "")]
             inner.append("else:")
-            inner.append(f"    ({', '.join(names)},) = self._buffers")
+            inner += [f"    {line}" for line in _wrapped("", names, " = self._buffers")]
         inner += routine.late_lines
         if cut:
             inner += [
@@ -476,7 +517,7 @@ class _Writer:
             inner.append("self._blocks = blocks")
         fixed = list(routine.used["fixed"])
         if fixed:
-            inner.append(f"self._fixed = ({', '.join(fixed)},)")
+            inner += _wrapped("self._fixed = ", fixed, "")
         size = length(self.size, routine.lengths)
         inner.append(f"self.size = {size}")
         row_symbol = self.program.rows
@@ -516,7 +557,7 @@ class _Writer:
         if routine.used["theta"]:
             inner = [line.replace("= theta[", "= found[", 1) for line in routine.theta_lines]
             lines += [f"        {line}" for line in [*self._length_lines(routine, inner), *inner]]
-            lines.append(f"        self._views = ({', '.join(routine.used['theta'])},)")
+            lines += [f"        {line}" for line in _wrapped("self._views = ", list(routine.used["theta"]), "")]
         lines.append("        return found")
         return lines
 
@@ -524,7 +565,7 @@ class _Writer:
         lines = ["    def _write_to(self, out):", "        self._out = _gradient(out, self.size)"]
         if routine.used["out"]:
             lines += [f"        {x}" for x in [*self._length_lines(routine, routine.out_lines), *routine.out_lines]]
-            lines.append(f"        self._places = ({', '.join(routine.used['out'])},)")
+            lines += [f"        {line}" for line in _wrapped("self._places = ", list(routine.used["out"]), "")]
         return lines
 
     def _call(self, routine: Routine, ending: Sequence[str], gradient: bool, risky: bool) -> list[str]:
@@ -541,12 +582,12 @@ class _Writer:
             ]
         for attribute, home in (("_fixed", "fixed"), ("_views", "theta"), ("_places", "out")):
             if routine.used[home]:
-                inner.append(f"({', '.join(routine.used[home])},) = self.{attribute}")
+                inner += _wrapped("", list(routine.used[home]), f" = self.{attribute}")
         scalars = [(name, place) for name, place in routine.scalar_parameters if name in routine.used["number"]]
         if scalars:
             everything = len(self.program.parameters) == len(scalars)
             if everything:
-                inner.append(f"({', '.join(name for name, _ in scalars)},) = theta.tolist()")
+                inner += _wrapped("", [name for name, _ in scalars], " = theta.tolist()")
             else:
                 inner += [f"{name} = theta.item({place})" for name, place in scalars]
         remark: str | None = None
@@ -562,13 +603,11 @@ class _Writer:
 
         sections(("step",), "")
         if plan.rows is not None and plan.sections["block"]:
-            for name, part in routine.sums:
-                if part is None:
-                    inner.append(f"{name} = 0.0")
-                else:
-                    inner += ["if several:", f"    {name}.fill(0.0)"]
-            header = ", ".join(routine.used["block"])
-            inner.append(f"for ({header},) in self._blocks:")
+            inner += [f"{name} = 0.0" for name, part in routine.sums if part is None]
+            arrays = [name for name, part in routine.sums if part is not None]
+            if arrays:
+                inner += ["if several:", *(f"    {name}.fill(0.0)" for name in arrays)]
+            inner += _wrapped("for ", list(routine.used["block"]), " in self._blocks:")
             sections(("block",), "    ")
         sections(("finish",), "")
         inner += ending

@@ -125,7 +125,7 @@ class Routine:
         self.refs: dict[int, Ref] = {}
         self.views: dict[tuple[str, str], Ref] = {}
         self.allocations: dict[str, str] = {}
-        self.row_bytes: list[str] = []
+        self.row_bytes: list[Expr] = []
         self.scalar_parameters: list[tuple[str, str]] = []
         self.sums: list[tuple[str, str | None]] = []  # of scalars: name; of arrays: name, part
         self.inputs: dict[str, str] = {}
@@ -200,10 +200,10 @@ class Routine:
         """The array of all rows whose block the value is."""
         return self.block_definitions[ref.text].removesuffix("[rows]")
 
-    def _width(self, axes: Sequence[Axis], dtype: str) -> str:
+    def _width(self, axes: Sequence[Axis], dtype: str) -> Expr:
+        """The bytes of one row."""
         size = {"float32": 4, "bool": 1}.get(dtype, 8)
-        others = [self.length(axis) for axis in axes if axis.name != self.plan.rows]
-        return " * ".join([str(size), *(f"({o})" if " " in o else o for o in others)])
+        return sympy.Mul(size, *(axis.length for axis in axes if axis.name != self.plan.rows))
 
     # ------------------------------------------------------------------------------------------------------------ views
 
@@ -303,7 +303,8 @@ class Routine:
             self._rows_first(node)
             return
         if isinstance(node, Size):
-            self.bound[node.id] = Ref(length(node.length, self.lengths), binds=0)
+            text = length(node.length, self.lengths)
+            self.bound[node.id] = Ref(text, binds=2 if text.isidentifier() else 0)
             return
         if not node.axes:
             self.bound[node.id] = self._scalar(node)
