@@ -115,7 +115,7 @@ def _map(graph: Graph, node: Map, operands: tuple[Node, ...], dtype: str) -> Nod
         return build(graph, REPLACED[type(head)], plain)
     if isinstance(head, sympy.sin | sympy.cos) and dtype == "float64" and node.axes and node.trained:
         return _half_angle(graph, isinstance(head, sympy.sin), build(graph, arguments[0], operands))
-    if head.is_Pow and head.exp.is_Number:
+    if head.is_Pow and head.exp.is_Number and operands:
         return _power(graph, operands[0], head.exp)
     return graph.map(head, operands)
 

@@ -80,7 +80,7 @@ def module_agrees(module: types.ModuleType, plain: Truth, exact: Truth) -> None:
     found = module.predict(theta, data)
     assert list(found) == list(plain.outputs)
     for name, value in found.items():
-        if value.dtype.kind == "f":
+        if np.asarray(value).dtype.kind == "f":
             agree(value, plain.outputs[name], exact.outputs[name], f"output {name}")
         else:
             assert value.shape == plain.outputs[name].shape

@@ -371,6 +371,9 @@ class _Writer:
                 text = f"{routine.use('array')}({routine.aligned(ref, node.names)})"
             else:
                 text = routine.note(routine.ref(node))
+                if title == "_Outputs":
+                    stored = {"bool": '"bool"', "int": '"int64"'}.get(node.dtype, "DTYPE")
+                    text = f"{routine.use('array')}({text}, {stored})"
             lines.append(f"    {_quoted(name)}: {text},")
         lines.append("}")
         needs = self._inputs(plan.roots)

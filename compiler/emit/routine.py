@@ -532,7 +532,9 @@ class Routine:
         if found is not None:
             function, arguments = found
             texts = [self._argument(node, a, out.layout) for a in arguments]
-            self.say(f"{name} = {self.use(function)}({', '.join([*texts, out.text])})")
+            # NumPy deprecates the place of `out` in these two alone.
+            target = f"out={out.text}" if function in ("maximum", "minimum") else out.text
+            self.say(f"{name} = {self.use(function)}({', '.join([*texts, target])})")
             return
         arguments = node.expression.args
         if isinstance(node.expression, functions.where):
@@ -697,7 +699,7 @@ class Routine:
         rows = self.plan.rows
         along = "_".join(axis.name for axis in axes)
         by_block = rows is not None and self.section == "block" and any(axis.name == rows for axis in axes)
-        key = ("ones", f"{along}{by_block}")
+        key = ("ones", f"{[(axis.name, str(axis.length)) for axis in axes]}{by_block}")
         if key not in self.views:
             name = self.names.fresh(f"ones_{along}")
             if by_block:
