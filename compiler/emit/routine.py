@@ -859,6 +859,12 @@ class Routine:
         return self._derived(operand, suffix, name, tuple(axes), contiguous)
 
     def _place(self, node: PlaceSlice, out: Ref) -> None:
+        if node.drop:
+            colons = [":"] * out.layout.index(node.along.name)
+            others = [name for name in out.layout if name != node.along.name]
+            value = self.aligned(self.ref(node.operands[0]), others)
+            self.say(f"{out.text}[{', '.join([*colons, self._section_text(node)])}] = {value}")
+            return
         position = self._sliced(node, out)
         value = self.aligned(self.ref(node.operands[0]), position.layout)
         self.say(f"{self.use('copyto')}({self.note(position)}, {value})")
