@@ -41,13 +41,17 @@ def simplify_pointwise(program: Program) -> Program:
     single: set[int] = set()
     border: set[int] = set()
 
+    def enters(inner: Map) -> bool:
+        # A sigmoid is looked into wherever it stands: only so does it meet its complement, and equal ones are one node.
+        return (inner.id in single and inner.id not in border) or isinstance(inner.expression, sigmoid)
+
     def rule(node: Node, operands: tuple[Node, ...]) -> Node:
         new = graph.remake(node, operands) if operands else node
         if node.id in inside:
             single.add(new.id)
             return new
         if isinstance(new, Map):
-            region = window(new, lambda inner: inner.id in single and inner.id not in border)
+            region = window(new, enters)
             new = _cheapest(graph, region, new, program.rows, memo)
         border.add(new.id)
         return new
