@@ -110,6 +110,9 @@ REPLACED: dict[type, Expr] = {
 def _map(graph: Graph, node: Map, operands: tuple[Node, ...], dtype: str) -> Node:
     head = node.expression
     arguments = head.args
+    if not (head.is_Add or head.is_Mul or head.is_Pow) and any(argument.args for argument in arguments):
+        # A number that was folded in may leave two operations: atan2(x, 2) is atan(x/2).
+        return build(graph, head, operands)
     if type(head) in REPLACED:
         plain = [build(graph, argument, operands) for argument in arguments]
         return build(graph, REPLACED[type(head)], plain)

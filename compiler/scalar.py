@@ -95,4 +95,7 @@ def _apply(expression: Expr, arguments: list[float]) -> float:
         if isinstance(found, complex):
             raise ValueError("complex")
         return float(found)
-    return float(MEANINGS[expression.func](*arguments))
+    result = MEANINGS[expression.func](*arguments)
+    if isinstance(result, complex):
+        raise ValueError("complex")
+    return float(result)

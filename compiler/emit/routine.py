@@ -231,7 +231,8 @@ class Routine:
                 axes,
                 contiguous,
             )
-        key = (ref.text, suffix)
+        # A block's rows and all rows go by one name, each in its own place.
+        key = (f"{ref.home} {ref.text}", suffix)
         if ref.home == "local":
             return Ref(f"{ref.text}{suffix}", axes, "local", contiguous)
         if key not in self.views:
@@ -566,7 +567,9 @@ class Routine:
             self.refs[node.id] = Ref(name)
             return
         found = self._scalar(node)
-        single = self.uses.get(node.id, 0) <= 1 and self.section == "finish" and len(found.text) < 60
+        # What reads an array is computed where it stands: later the array's memory may hold something else.
+        reads = any(operand.axes for operand in node.operands)
+        single = not reads and self.uses.get(node.id, 0) <= 1 and self.section == "finish" and len(found.text) < 60
         if not single and not found.text.isidentifier():
             name = self._name(node)
             self.say(f"{name} = {found.text}")

@@ -109,7 +109,7 @@ def _sums_against_columns(program: Program, orders: Orders) -> Program:
 
     def rule(node: Node, operands: tuple[Node, ...]) -> Node:
         found = _against(node, rows, one)
-        if found is None or len(groups[found[0].id]) < 2:
+        if found is None or len(groups.get(found[0].id, {})) < 2:
             return graph.remake(node, operands) if operands else node
         value, column = found
         group = groups[value.id]

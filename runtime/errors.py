@@ -1,0 +1,74 @@
+"""What can go wrong after compilation. Each is a type with fields; `str` says what is wrong and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+
+@dataclass(eq=False)
+class SeedMissing(ValueError):
+    """A backward pass from something that is not a scalar, without a cotangent to start from."""
+
+    name: str
+    shape: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"`{self.name}` has shape {self.shape}, and a gradient starts from a scalar: give a seed of that shape, "
+            f"for example backward(seed=numpy.ones({self.shape}), name={self.name!r})"
+        )
+
+
+@dataclass(eq=False)
+class NothingToDifferentiate(ValueError):
+    """A backward pass from a name that is no output, or from no name where none is clear."""
+
+    name: str | None
+    known: tuple[str, ...]
+
+    def __str__(self) -> str:
+        names = ", ".join(self.known) or "none"
+        if self.name is None:
+            return f"the model has no objective: name the output to start from, backward(seed, name=...), of {names}"
+        return f"there is no differentiable output {self.name!r}; there are {names}"
+
+
+@dataclass(eq=False)
+class Diverged(ArithmeticError):
+    """A loss or a gradient that is not finite. `theta` is the last vector at which both were.
+
+    `step` counts from 0; `parameter` is the first whose gradient is not finite, None where the loss itself is not.
+    """
+
+    step: int
+    epoch: int
+    loss: float
+    parameter: str | None
+    theta: npt.NDArray[Any]
+
+    def __str__(self) -> str:
+        if self.parameter is None:
+            return f"the loss is {self.loss} at step {self.step}"
+        return f"the gradient of {self.parameter} is not finite at step {self.step}, where the loss is {self.loss:.6g}"
+
+
+@dataclass(eq=False)
+class DataError(ValueError):
+    """A data file that cannot be read as columns. `row` counts the lines of the file from 1."""
+
+    file: str
+    what: str
+    remedy: str
+    row: int | None = None
+    column: str | None = None
+
+    def __str__(self) -> str:
+        place = self.file
+        if self.row is not None:
+            place += f", line {self.row}"
+        if self.column is not None:
+            place += f", column {self.column!r}"
+        return f"{place}: {self.what}; {self.remedy}"
