@@ -183,7 +183,10 @@ def _allocate(
     for s, section in enumerate(("step", "block", "finish")):
         free: dict[tuple[object, ...], list[Buffer]] = {}
         for i, node in enumerate(sections[section]):
-            dying = [o for o in _distinct(node.operands) if last.get(holder.get(o.id, o.id)) == (s, i)]
+            # Views of one array are one: its memory is given back once, and nothing is written over what another reads.
+            held = [holder.get(o.id, o.id) for o in _distinct(node.operands)]
+            alive = {h: o for h, o in zip(held, _distinct(node.operands), strict=True) if last.get(h) == (s, i)}
+            dying = list(alive.values())
             if isinstance(node, Leaf) or is_alias(node):
                 continue
             if not node.axes:
@@ -191,7 +194,7 @@ def _allocate(
                 continue
             key = (node.axes, node.dtype)
             own = node.id in sums or node.id in full
-            overwritten = [o for o in dying if _may_overwrite(node, o)]
+            overwritten = [o for h, o in alive.items() if held.count(h) == 1 and _may_overwrite(node, o)]
             _release(overwritten, free, buffers, times, section, holder)
             if own:
                 buffers[node.id] = Buffer(f"sum_{node.id}", node.axes, node.dtype, False)
