@@ -55,4 +55,7 @@ def window(root: Map, enter: Callable[[Map], bool], largest: int = LARGEST) -> W
         for key in sorted(inside):
             node = inside[key]
             known[key] = node.expression.xreplace({placeholder(i): known[o.id] for i, o in enumerate(node.operands)})
+    if len(inside) > 1 and known[root.id].has(sympy.I, sympy.nan, sympy.zoo, sympy.oo):
+        # The root of what is surely negative: no number, and SymPy would go on with a complex one.
+        return window(root, lambda _: False)
     return Window(known[root.id], operands, len(inside))
