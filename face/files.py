@@ -8,11 +8,15 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from gradc.failures import Failure
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 MARK = '"""A model, compiled by gradc'
 """How every emitted module begins."""
@@ -42,6 +46,19 @@ def replace(path: Path, fill: Callable[[BinaryIO], object]) -> None:
         raise cannot(f"write {path}", error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, npt.ArrayLike]) -> None:
+    """An .npz file of the arrays under any names; the same arrays give the same bytes."""
+    import numpy as np
+
+    def fill(file: BinaryIO) -> None:
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, array in arrays.items():
+                with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
+                    np.lib.format.write_array(entry, np.asarray(array), allow_pickle=False)
+
+    replace(path, fill)
 
 
 def _mode(path: Path) -> int:

@@ -1,0 +1,120 @@
+"""`gradc predict`: the outputs of a trained model for new data."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gradc import options
+from gradc.failures import Failure, usage
+from gradc.files import write_arrays, write_text
+from gradc.report import Outcome
+from gradc.terminal import Terminal
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import numpy.typing as npt
+
+SUMMARY = "predict with a trained model"
+
+DESCRIPTION = """\
+Compute the outputs of a model that `gradc train` has fitted, for new data. Only the inputs that the outputs
+need must be there. Standard output gets a CSV with a line for each row; an output with more axes has a
+column for each position, as in logits.0, logits.1. With -o FILE.npz every output is an array of its own."""
+
+EPILOG = """\
+examples:
+  gradc predict fitted --data new.csv                   print a CSV
+  gradc predict fitted --data new.csv -o answers.csv    write it
+  gradc predict fitted --data test.npz -o answers.npz   write arrays"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `predict`."""
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the folder that `gradc train --out` wrote")
+    parser.add_argument("-o", "--output", metavar="FILE", help="a .csv or .npz file to write; - is standard output")
+    options.add_data(parser)
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
+    """Read the folder and the data; compute; print or write."""
+    target = None if arguments.output in (None, "-") else Path(arguments.output)
+    if target is not None and target.suffix not in (".csv", ".npz"):
+        raise usage(f"{target} should end in .csv or .npz")
+
+    import numpy as np
+
+    from gradc.data import read_data
+    from gradc.fitted import read
+
+    fitted = read(arguments.folder)
+    module = fitted.module
+    if not module.OUTPUTS:
+        raise Failure("data", f"the model {module.MODEL} has no output to predict")
+    needed = [name for name in module.INPUTS if any(name in entry["needs"] for entry in module.OUTPUTS.values())]
+    data = read_data(module, arguments.data, arguments.map or _mapping(fitted.run, needed), needed)
+    try:
+        theta = module.pack(fitted.parameters, data)
+        with np.errstate(all="ignore"):
+            outputs = module.predict(theta, data)
+    except module.DataError as error:
+        raise Failure("data", str(error)) from error
+    result = {
+        "model": module.MODEL,
+        "outputs": {
+            name: {"axes": list(module.OUTPUTS[name]["axes"]), "shape": list(array.shape)}
+            for name, array in outputs.items()
+        },
+        "output": None if target is None else str(target),
+    }
+    if target is None and terminal.json:
+        return Outcome({**result, "values": {name: array.tolist() for name, array in outputs.items()}})
+    if target is not None and target.suffix == ".npz":
+        write_arrays(target, outputs)
+        terminal.message(f"{target} written")
+        return Outcome(result)
+    text = _csv(module, outputs)
+    if target is None:
+        return Outcome(result, text)
+    write_text(target, text)
+    terminal.message(f"{target} written")
+    return Outcome(result)
+
+
+def _mapping(run: Mapping[str, Any], needed: list[str]) -> list[tuple[str, str]]:
+    """The columns that the training took its inputs from, for the inputs that are needed now."""
+    return [(name, str(column)) for name, column in run.get("map", {}).items() if name in needed]
+
+
+def _csv(module: ModuleType, outputs: dict[str, npt.NDArray[Any]]) -> str:
+    """A line for each row, the row axis first; outputs without it are repeated on each line."""
+    import numpy as np
+
+    heads: list[str] = []
+    columns: list[list[Any]] = []
+    rows = 1
+    for name, array in outputs.items():
+        axes = module.OUTPUTS[name]["axes"]
+        if module.ROWS in axes:
+            array = np.moveaxis(array, axes.index(module.ROWS), 0)
+            rows = array.shape[0]
+        else:
+            array = array[None]
+        places = list(np.ndindex(array.shape[1:]))
+        heads += [".".join((name, *map(str, place))) for place in places]
+        columns += [array[(slice(None), *place)].tolist() for place in places]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(heads)
+    whole = [column * rows if len(column) == 1 else column for column in columns]
+    writer.writerows([_cell(value) for value in line] for line in zip(*whole, strict=True))
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return int(value) if isinstance(value, bool) else value

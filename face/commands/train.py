@@ -1,0 +1,221 @@
+"""`gradc train`: compile a model and fit its parameters to data.
+
+The folder that it writes holds the module, `parameters.npz`, `losses.csv` and `run.json` with every option as it was
+resolved: all that `gradc predict` needs, and all that is needed to repeat the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from gradc import options
+from gradc.compiler import VERSION
+from gradc.compiler.source import nearest
+from gradc.failures import FAILED, INTERRUPTED, OK, Failure, usage
+from gradc.modules import compile_source, load, read
+from gradc.modules import options as compiler_options
+from gradc.report import Outcome
+from gradc.terminal import Terminal
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+SUMMARY = "compile a model and train it on data"
+
+DESCRIPTION = """\
+Compile a model and fit its parameters to data by gradient descent. The optimiser and its options follow
+PyTorch's SGD. The loss is shown as it goes, the fitted parameters at the end. DIR receives the module,
+parameters.npz, losses.csv and run.json; a training that is interrupted or diverges saves the last good
+parameters there too."""
+
+EPILOG = """\
+examples:
+  gradc train thermometer.model --data thermometer.csv --epochs 1000 --lr 1e-2 --out fitted
+  gradc train digits.model --data train.npz --epochs 20 --batch 50 --lr 0.1 --momentum 0.9 --out fitted
+  gradc train logistic.model --data loans.csv --map x=income,debt,age,savings --map y=repaid --out fitted
+  gradc train transfer.model --data train.npz --from body.npz --lr 0.5 --out fitted"""
+
+SHOWN = 8
+"""Numbers of a parameter that are printed; of a larger one, its shape and range."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `train`."""
+    options.add_model(parser)
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="the folder to write; made where missing"
+    )
+    options.add_data(parser)
+    group = parser.add_argument_group("training")
+    group.add_argument("--epochs", type=options.positive, default=100, help="passes over the data (default: 100)")
+    group.add_argument("--batch", type=options.positive, help="rows of a minibatch (default: all rows)")
+    group.add_argument("--lr", type=options.not_negative, default=1e-3, help="learning rate (default: 1e-3)")
+    group.add_argument("--momentum", type=options.not_negative, default=0.0, help="(default: 0)")
+    group.add_argument("--dampening", type=options.finite, default=0.0, help="of the momentum (default: 0)")
+    group.add_argument(
+        "--nesterov", action="store_true", help="Nesterov's momentum; needs --momentum and no --dampening"
+    )
+    group.add_argument("--weight-decay", type=options.not_negative, default=0.0, metavar="DECAY", help="(default: 0)")
+    group.add_argument(
+        "--seed", type=options.natural, default=0, help="for initial values and the order of rows (default: 0)"
+    )
+    group.add_argument(
+        "--from", type=Path, dest="start", metavar="FILE", help="initial values of the parameters that this .npz names"
+    )
+    options.add_compiling(parser)
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
+    """Compile, read, train, save."""
+    if arguments.nesterov and (arguments.momentum == 0 or arguments.dampening != 0):
+        raise usage("--nesterov needs a --momentum above 0, and no --dampening")
+    source = read(arguments.model)
+    chosen = compiler_options(arguments.dtype, dict(arguments.const))
+    compiled = compile_source(source, chosen)
+    name = source.name.removesuffix(".model")
+    module = load(compiled.module, name)
+    if len(module.OBJECTIVES) != 1:
+        raise Failure("data", f"{source.name} has {len(module.OBJECTIVES)} objectives, and one can be trained")
+    ((objective, entry),) = module.OBJECTIVES.items()
+
+    import numpy as np
+
+    from gradc import fitted
+    from gradc.data import read_data
+    from gradc.runtime import SGD, Diverged, Session, fit
+
+    data = read_data(module, arguments.data, arguments.map, entry["needs"])
+    file = f"{name}.py"
+    try:
+        theta = module.initial(data, arguments.seed)
+        if arguments.start is not None:
+            theta = module.pack(_start(arguments.start, module.unpack(theta, data)), data)
+        session = Session(module, data, theta)
+    except module.DataError as error:
+        raise Failure("data", str(error)) from error
+    fitted.prepare(arguments.out, file)
+    optimizer = SGD(
+        session,
+        lr=arguments.lr,
+        momentum=arguments.momentum,
+        dampening=arguments.dampening,
+        weight_decay=arguments.weight_decay,
+        nesterov=arguments.nesterov,
+    )
+    rows = _rows(module, data)
+    sizes = [_counted(theta.size, "number"), _counted(len(module.PARAMETERS), "parameter")]
+    of_rows = "" if rows is None else f", {_counted(rows, 'row')}"
+    terminal.message(f"training {name}: {' in '.join(sizes)}{of_rows}")
+    losses: list[float] = []
+    good = session.theta.copy()
+    status, failures = OK, []
+
+    def diverged(message: str, step: int, parameter: str | None) -> Failure:
+        help = f"the last good parameters are in {arguments.out}; try a smaller --lr than {arguments.lr:g}"
+        return Failure("diverged", message, help, {"step": step, "parameter": parameter, "epochs": len(losses)})
+
+    try:
+        with terminal.progress(arguments.epochs) as progress:
+
+            def after(epoch: int, loss: float) -> None:
+                losses.append(loss)
+                if np.isfinite(session.theta).all():
+                    np.copyto(good, session.theta)
+                progress(epoch, loss)
+
+            done = fit(
+                session, optimizer, epochs=arguments.epochs, batch=arguments.batch, seed=arguments.seed, after=after
+            )
+        # Whatever the last step did, no later one has looked at it.
+        if not np.isfinite(done.theta).all():
+            status = FAILED
+            failures.append(diverged("the last step made a parameter infinite", done.steps - 1, None))
+    except Diverged as error:
+        status = FAILED
+        np.copyto(good, error.theta)
+        failures.append(diverged(str(error), error.step, error.parameter))
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+        message = f"interrupted after epoch {len(losses)}; its parameters are in {arguments.out}"
+        failures.append(Failure("interrupted", message, status=INTERRUPTED))
+    parameters = module.unpack(good, data)
+    record = {
+        "gradc": VERSION,
+        "model": source.name,
+        "source_sha256": module.SOURCE_SHA256,
+        "status": {OK: "done", FAILED: "diverged", INTERRUPTED: "interrupted"}[status],
+        "dtype": arguments.dtype,
+        "constants": dict(module.CONSTANTS),
+        "data": [{"file": path.name, "sha256": _digest(path)} for path in arguments.data],
+        "map": dict(arguments.map),
+        "from": None if arguments.start is None else arguments.start.name,
+        "objective": objective,
+        "rows": rows,
+        "epochs": arguments.epochs,
+        "batch": arguments.batch,
+        "optimizer": "SGD",
+        "lr": arguments.lr,
+        "momentum": arguments.momentum,
+        "dampening": arguments.dampening,
+        "nesterov": arguments.nesterov,
+        "weight_decay": arguments.weight_decay,
+        "seed": arguments.seed,
+        "epochs_done": len(losses),
+        "loss": losses[-1] if losses else None,
+    }
+    fitted.save(arguments.out, (file, compiled.module), parameters, losses, record)
+    values = {key: value.tolist() for key, value in parameters.items() if value.size <= SHOWN}
+    result = {**record, "out": str(arguments.out), "parameters": values}
+    return Outcome(result, _shown(parameters), status, failures)
+
+
+def _start(path: Path, initial: dict[str, Any]) -> dict[str, Any]:
+    """The initial values, those that the file names replaced. Failure where it names what the model does not have."""
+    from gradc.fitted import read_parameters
+
+    given = read_parameters(path)
+    for name, value in given.items():
+        if name not in initial:
+            near = nearest(name, initial)
+            help = f"did you mean {near}?" if near else f"the parameters are {', '.join(initial)}"
+            raise Failure("data", f"{path} has {name!a}, and the model has no such parameter", help)
+        if value.shape != initial[name].shape:
+            raise Failure("data", f"{path} has {name} of shape {value.shape}, and the model {initial[name].shape}")
+    return {**initial, **given}
+
+
+def _rows(module: ModuleType, data: dict[str, npt.NDArray[Any]]) -> int | None:
+    """The length of the row axis."""
+    for name, entry in module.INPUTS.items():
+        if name in data and module.ROWS in entry["axes"]:
+            return int(data[name].shape[entry["axes"].index(module.ROWS)])
+    return None
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _shown(parameters: dict[str, npt.NDArray[Any]]) -> str:
+    """A line for each parameter: its numbers where they are few, else its shape and their range."""
+    width = max((len(name) for name in parameters), default=0)
+    lines = []
+    for name, value in parameters.items():
+        if value.ndim == 0:
+            told = f"{float(value):.6g}"
+        elif value.size <= SHOWN:
+            told = str(value.tolist()) if value.ndim > 1 else "[" + ", ".join(f"{v:.6g}" for v in value.tolist()) + "]"
+        else:
+            shape = " by ".join(map(str, value.shape))
+            told = f"{shape} numbers from {float(value.min()):.6g} to {float(value.max()):.6g}"
+        lines.append(f"{name:<{width}} = {told}\n")
+    return "".join(lines)

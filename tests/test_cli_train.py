@@ -1,0 +1,263 @@
+"""`gradc train` and `gradc predict`: what they write, say and refuse, from a file to fitted parameters."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gradc.__main__ import main
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+MODEL = EXAMPLES / "thermometer" / "thermometer.model"
+DATA = MODEL.with_suffix(".csv")
+PUBLISHED = "39.538250 18.696901 12.456582 10.581183 10.017575 9.848182 9.797276 9.781981 9.777378 9.776002"
+
+
+def train(folder: Path, *more: str, model: Path = MODEL, data: Path = DATA) -> int:
+    return main(["train", str(model), "--data", str(data), "--out", str(folder), *more])
+
+
+def losses(folder: Path) -> list[float]:
+    with (folder / "losses.csv").open() as file:
+        return [float(row["loss"]) for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "printed", "near"),
+    [("float32", "w = 17.9473\nb = 32.9443\n", 2e-5), ("float64", "w = 17.9474\nb = 32.9442\n", 3e-5)],
+)
+def test_the_thermometer(
+    dtype: str, printed: str, near: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(tmp_path / "fitted", "--epochs", "1000", "--lr", "1e-2", "--dtype", dtype) == 0
+    told = capsys.readouterr()
+    assert told.out == printed
+    lines = [line for line in told.err.splitlines() if line.startswith("epoch")]
+    assert [int(line.split()[1]) for line in lines] == list(range(100, 1001, 100))
+    expected = [float(word) for word in PUBLISHED.split()]
+    assert [float(line.split()[3]) for line in lines] == pytest.approx(expected, abs=near)
+    assert losses(tmp_path / "fitted")[99::100] == pytest.approx(expected, abs=near)
+    run = json.loads((tmp_path / "fitted" / "run.json").read_text())
+    assert (run["status"], run["epochs"], run["lr"], run["seed"]) == ("done", 1000, 0.01, 0)
+    assert sorted(path.name for path in (tmp_path / "fitted").iterdir()) == [
+        "losses.csv",
+        "parameters.npz",
+        "run.json",
+        "thermometer.py",
+    ]
+
+
+def test_the_thermometer_the_other_way_round(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = np.loadtxt(DATA, delimiter=",", skiprows=1)
+    data = tmp_path / "swapped.csv"
+    lines = "".join(f"{a!r},{b!r}\n" for a, b in zip(*(table[:, ::-1] * (0.1, 10)).round(6).T.tolist(), strict=True))
+    data.write_text("unknown,celsius\n" + lines)
+    more = ("--map", "t_u=unknown", "--map", "t_c=celsius", "--epochs", "5000", "--lr", "1e-2")
+    assert train(tmp_path / "fitted", *more, data=data) == 0
+    assert capsys.readouterr().out.startswith("w = 5.3670")
+    with np.load(tmp_path / "fitted" / "parameters.npz") as found:
+        assert float(found["w"]) == pytest.approx(5.3671, abs=5e-5)
+        assert float(found["b"]) == pytest.approx(-17.3012, abs=5e-5)
+    assert losses(tmp_path / "fitted")[-1] == pytest.approx(2.927648, abs=2e-5)
+
+
+def test_one_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(tmp_path / "fitted", "--epochs", "1", "--lr", "1e-5", "--json") == 0
+    parameters = json.loads(capsys.readouterr().out)["result"]["parameters"]
+    assert [round(parameters[name], 4) for name in ("w", "b")] == [1.0013, 0.0010]
+
+
+def test_equal_runs_leave_equal_bytes(tmp_path: Path) -> None:
+    more = ("--epochs", "5", "--batch", "4", "--lr", "1e-3", "--momentum", "0.9", "--nesterov")
+    assert train(tmp_path / "a", *more) == 0
+    assert train(tmp_path / "b", *more) == 0
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+    assert train(tmp_path / "c", *more, "--seed", "1") == 0
+    assert losses(tmp_path / "c") != losses(tmp_path / "a")
+
+
+def test_predicting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "fitted"
+    assert train(folder, "--epochs", "1000", "--lr", "1e-2") == 0
+    new = tmp_path / "new.csv"
+    new.write_text("t_u\n0\n1\n")
+    capsys.readouterr()
+    assert main(["predict", str(folder), "--data", str(new)]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head == "t_p"
+    assert [float(row) for row in rows] == pytest.approx([32.9443, 50.8916], abs=1e-3)
+    assert main(["predict", str(folder), "--data", str(new), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)["result"]
+    assert result["values"]["t_p"] == [float(row) for row in rows]
+    assert main(["predict", str(folder), "--data", str(new), "-o", str(tmp_path / "o.csv")]) == 0
+    assert (tmp_path / "o.csv").read_text().splitlines() == [head, *rows]
+    assert main(["predict", str(folder), "--data", str(new), "-o", str(tmp_path / "o.npz")]) == 0
+    with np.load(tmp_path / "o.npz") as found:
+        assert found["t_p"].tolist() == [float(row) for row in rows]
+    assert main(["predict", str(folder), "--data", str(new), "-o", str(tmp_path / "o.txt")]) == 2
+
+
+def test_columns_that_make_up_an_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = EXAMPLES / "logistic"
+    columns = ("--map", "x=income,debt,age,savings")
+    more = ("--epochs", "100", "--lr", "1", *columns, "--map", "y=repaid")
+    assert train(tmp_path / "f", *more, model=folder / "logistic.model", data=folder / "loans.csv") == 0
+    capsys.readouterr()
+    assert main(["predict", str(tmp_path / "f"), "--data", str(folder / "loans.csv")]) == 0
+    first = capsys.readouterr().out
+    assert main(["predict", str(tmp_path / "f"), "--data", str(folder / "loans.csv"), *columns]) == 0
+    assert capsys.readouterr().out == first
+    assert len(first.splitlines()) == 601
+
+
+def test_outputs_with_more_axes_have_a_column_for_each_position(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = EXAMPLES / "digits"
+    more = ("--epochs", "3", "--batch", "50", "--lr", "0.1", "--momentum", "0.9")
+    assert train(tmp_path / "f", *more, model=folder / "digits.model", data=folder / "train.npz") == 0
+    capsys.readouterr()
+    assert main(["predict", str(tmp_path / "f"), "--data", str(folder / "test.npz")]) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert list(rows[0]) == [*(f"logits.{i}" for i in range(10)), "prediction"]
+    with np.load(folder / "test.npz") as test:
+        right = np.mean([int(row["prediction"]) for row in rows] == test["label"])
+    assert right > 0.9
+
+
+def test_parameters_from_a_file_stay_where_they_are_not_trained(tmp_path: Path) -> None:
+    folder = EXAMPLES / "transfer"
+    more = ("--epochs", "1", "--batch", "50", "--lr", "0.1", "--from", str(folder / "body.npz"))
+    assert train(tmp_path / "f", *more, model=folder / "transfer.model", data=folder / "train.npz") == 0
+    with np.load(folder / "body.npz") as given, np.load(tmp_path / "f" / "parameters.npz") as found:
+        for name in given.files:
+            assert np.array_equal(given[name], found[name])
+
+
+def test_parameters_that_the_model_does_not_have(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez(tmp_path / "start.npz", ww=1.0)
+    assert train(tmp_path / "f", "--from", str(tmp_path / "start.npz")) == 1
+    assert "no such parameter" in capsys.readouterr().err
+    np.savez(tmp_path / "start.npz", w=[1.0, 2.0])
+    assert train(tmp_path / "f", "--from", str(tmp_path / "start.npz")) == 1
+    assert "shape (2,)" in capsys.readouterr().err
+    assert not (tmp_path / "f" / "run.json").exists()
+
+
+def test_divergence_is_status_1_and_saves_the_last_good_state(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(tmp_path / "f", "--epochs", "5000", "--lr", "10", "--json") == 1
+    document = json.loads(capsys.readouterr().out)
+    (error,) = document["errors"]
+    assert error["code"] == "diverged"
+    assert error["details"]["step"] > 1
+    assert document["result"]["status"] == "diverged"
+    with np.load(tmp_path / "f" / "parameters.npz") as found:
+        assert all(np.isfinite(found[name]).all() for name in found.files)
+    assert json.loads((tmp_path / "f" / "run.json").read_text())["status"] == "diverged"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to one process there")
+def test_an_interrupt_saves_and_is_status_130(tmp_path: Path) -> None:
+    words = ["train", str(MODEL), "--data", str(DATA), "--out", str(tmp_path / "f"), "--epochs", "100000000"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gradc", *words, "--lr", "1e-3"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    process.stderr.readline()  # said when the training begins
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted after epoch" in err
+    assert "Traceback" not in err
+    assert out.startswith("w = ")
+    assert json.loads((tmp_path / "f" / "run.json").read_text())["status"] == "interrupted"
+    assert (tmp_path / "f" / "parameters.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "said"),
+    [
+        ("t_u,t_x\n1,2\n", [], "there is no 't_c'"),
+        ("t_u,t_c\n1,2\n3,x\n", [], "3"),
+        ("t_u,t_c\n1,2\n3\n", [], "3"),
+        ("t_u,t_c\n1,2\n3,nan\n", [], "t_c"),
+        ("t_u,t_c\n", [], "row"),
+        ("", [], "empty"),
+        ("t_u,t_u,t_c\n1,1,2\n", [], "t_u"),
+        ("t_u,t_c\n1,2\n", ["--map", "t_v=t_u"], "did you mean t_u?"),
+        ("t_u,t_c\n1,2\n", ["--map", "t_c=celsius"], "celsius"),
+    ],
+)
+def test_mistakes_in_the_data(
+    text: str, more: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "d.csv"
+    data.write_text(text)
+    assert train(tmp_path / "f", *more, data=data) == 1
+    told = capsys.readouterr()
+    assert said in told.err
+    assert "bug" not in told.err
+    assert not (tmp_path / "f" / "run.json").exists()
+    assert train(tmp_path / "f", *more, "--json", data=data) == 1
+    assert json.loads(capsys.readouterr().out)["errors"][0]["code"] == "data"
+
+
+def test_files_are_taken_together(tmp_path: Path) -> None:
+    table = np.loadtxt(DATA, delimiter=",", skiprows=1)
+    np.savez(tmp_path / "u.npz", t_u=table[:, 0])
+    np.save(tmp_path / "t_c.npy", table[:, 1])
+    more = ("--epochs", "3", "--lr", "1e-2")
+    assert train(tmp_path / "a", *more, "--data", str(tmp_path / "t_c.npy"), data=tmp_path / "u.npz") == 0
+    assert train(tmp_path / "b", *more) == 0
+    assert losses(tmp_path / "a") == losses(tmp_path / "b")
+
+
+def test_a_wrong_option_is_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(tmp_path / "f", "--nesterov") == 2
+    assert train(tmp_path / "f", "--epochs", "0") == 2
+    assert train(tmp_path / "f", "--lr", "nan") == 2
+    assert not (tmp_path / "f").exists()
+
+
+def test_a_folder_that_was_changed_is_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "f"
+    assert train(folder, "--epochs", "1") == 0
+    module = folder / "thermometer.py"
+    text = module.read_text()
+    module.write_text(text + "\nimport os\n")
+    capsys.readouterr()
+    assert main(["predict", str(folder), "--data", str(DATA)]) == 1
+    assert "is not the module that was trained" in capsys.readouterr().err
+    run = json.loads((folder / "run.json").read_text())
+    import hashlib
+
+    run["module_sha256"] = hashlib.sha256(module.read_bytes()).hexdigest()
+    (folder / "run.json").write_text(json.dumps(run))
+    assert main(["predict", str(folder), "--data", str(DATA)]) == 1
+    assert "is not run" in capsys.readouterr().err
+    run["module"] = "../thermometer.py"
+    (folder / "run.json").write_text(json.dumps(run))
+    assert main(["predict", str(folder), "--data", str(DATA)]) == 1
+    assert main(["predict", str(tmp_path / "nowhere"), "--data", str(DATA)]) == 1
+
+
+def test_a_module_that_is_not_ours_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "thermometer.py").write_text("mine\n")
+    assert train(tmp_path / "f", "--epochs", "1") == 1
+    assert (tmp_path / "f" / "thermometer.py").read_text() == "mine\n"
