@@ -1,7 +1,8 @@
 """Makes the data of the examples anew: `python examples/make_data.py`, from the examples' own folder or any other.
 
-Every file is drawn from a fixed seed, so a second run gives the same bytes. The thermometer's eleven points are written
-by hand and are not made here.
+Every file is drawn from a fixed seed, so a second run gives the same bytes; only the trained layer for `transfer` may
+differ in its last digits from machine to machine. The thermometer's eleven points are written by hand and are not made
+here.
 """
 
 from __future__ import annotations
@@ -123,6 +124,19 @@ def mixture() -> None:
     np.savez_compressed(HERE / "mixture" / "points.npz", x=x.round(4))
 
 
+def body() -> None:
+    """The hidden layer of the digits' classifier, trained, under the names that the transfer model gives it."""
+    import gradc
+
+    module = gradc.compile(HERE / "digits" / "digits.model").module
+    with np.load(HERE / "digits" / "train.npz") as data:
+        session = gradc.Session(module, dict(data), seed=0)
+    gradc.fit(session, gradc.SGD(session, lr=0.1, momentum=0.9), epochs=20, batch=50)
+    values = session.values()
+    layer = {f"body.{name}": values[f"fc1.{name}"].astype(np.float32) for name in ("W", "b")}
+    np.savez_compressed(HERE / "transfer" / "body.npz", **layer)
+
+
 if __name__ == "__main__":
     cubic()
     decay()
@@ -130,3 +144,4 @@ if __name__ == "__main__":
     pictures("digits", DIGITS, 3, 1500, 500)
     pictures("transfer", LETTERS, 4, 1300, 520)
     mixture()
+    body()
