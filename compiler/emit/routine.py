@@ -208,7 +208,7 @@ class Routine:
     # ------------------------------------------------------------------------------------------------------------ views
 
     def view(self, ref: Ref, groups: Groups) -> Ref | None:
-        """The array with its axes in these groups, each a dimension (an empty one is 1 long); None if it needs a copy."""
+        """The array with its axes in these groups, each a dimension (an empty one 1 long); None if it needs a copy."""
         order = [name for group in groups for name in group]
         if order == list(ref.layout) and all(len(group) == 1 for group in groups):
             return ref
