@@ -151,10 +151,9 @@ def partial(expression: Expr, position: int) -> Expr:
         rest = sympy.Add(*(term for term in expression.args if term != placeholder(position)))
         if placeholder(position) not in rest.free_symbols:
             return Integer(1)
-    with sympy.core.parameters.distribute(False):
-        derivative = sympy.diff(expression, placeholder(position))
-        # sign and floor are constant between their jumps, and the convention at a jump is 0.
-        return derivative.replace(lambda e: isinstance(e, sympy.DiracDelta | sympy.Derivative), lambda e: Integer(0))
+    derivative = sympy.diff(expression, placeholder(position))
+    # sign and floor are constant between their jumps, and the convention at a jump is 0.
+    return derivative.replace(lambda e: isinstance(e, sympy.DiracDelta | sympy.Derivative), lambda e: Integer(0))
 
 
 @rule.register

@@ -18,15 +18,14 @@ from .graph import Constant, Graph, Node, is_positive_number, placeholder
 
 _0, _1, _2 = placeholder(0), placeholder(1), placeholder(2)
 
-with sympy.core.parameters.distribute(False):
-    ADD = _0 + _1
-    SUBTRACT = _0 - _1
-    MULTIPLY = _0 * _1
-    DIVIDE = _0 / _1
-    NEGATE = -_0
-    RECIPROCAL = 1 / _0
-    SQUARE = _0**2
-    SQRT = sympy.sqrt(_0)
+ADD = _0 + _1
+SUBTRACT = _0 - _1
+MULTIPLY = _0 * _1
+DIVIDE = _0 / _1
+NEGATE = -_0
+RECIPROCAL = 1 / _0
+SQUARE = _0**2
+SQRT = sympy.sqrt(_0)
 
 
 def build(graph: Graph, expression: Expr, operands: Sequence[Node]) -> Node:

@@ -12,9 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import sympy
-from sympy import Expr
+from sympy import Expr, Mul
 
 from ..graph import Map, Node, placeholder
+
+_PRODUCT = placeholder(0) * placeholder(1)
 
 LARGEST = 40
 """Operations in one window."""
@@ -51,11 +53,22 @@ def window(root: Map, enter: Callable[[Map], bool], largest: int = LARGEST) -> W
     inside, border = region(root, enter, largest)
     operands = tuple(border[key] for key in sorted(border))
     known: dict[int, Expr] = {o.id: placeholder(i, o.positive) for i, o in enumerate(operands)}
-    with sympy.core.parameters.distribute(False):
-        for key in sorted(inside):
-            node = inside[key]
-            known[key] = node.expression.xreplace({placeholder(i): known[o.id] for i, o in enumerate(node.operands)})
+    for key in sorted(inside):
+        node = inside[key]
+        known[key] = _applied(node.expression, [known[o.id] for o in node.operands])
     if len(inside) > 1 and known[root.id].has(sympy.I, sympy.nan, sympy.zoo, sympy.oo):
         # The root of what is surely negative: no number, and SymPy would go on with a complex one.
         return window(root, lambda _: False)
     return Window(known[root.id], operands, len(inside))
+
+
+def _applied(operation: Expr, operands: list[Expr]) -> Expr:
+    """One operation on expressions. A number times a sum stays a product, which SymPy would multiply out."""
+    number, rest = operation.as_coeff_Mul()
+    if rest == placeholder(0) and operands[0].is_Add:
+        return Mul(number, operands[0], evaluate=False)
+    if operation == _PRODUCT and any(o.is_Number for o in operands):
+        number, rest = sorted(operands, key=lambda o: not o.is_Number)
+        if rest.is_Add:
+            return Mul(number, rest, evaluate=False)
+    return operation.xreplace({placeholder(i): o for i, o in enumerate(operands)})
