@@ -584,7 +584,7 @@ class Estimate:
     each. `error` is how far the estimate may lie from the derivative of the function as it is computed.
     """
 
-    method: str  # "complex step", "differences"
+    method: str  # "complex step", "differences", "multiprecision differences"
     coordinates: npt.NDArray[np.int64]
     gradient: npt.NDArray[np.float64]
     error: npt.NDArray[np.float64]
@@ -597,18 +597,21 @@ def numeric_gradient(
     parameters: Values,
     names: Sequence[str] | None = None,
     most: int | None = None,
+    digits: int | None = None,
 ) -> dict[str, Estimate]:
     """The gradient of a scalar by the unconstrained parameters, without a single rule of calculus.
 
-    A complex step where the path from the parameter is analytic, else central differences extrapolated to step 0. What
+    A complex step where the path from the parameter is analytic, else central differences extrapolated to step 0; with
+    `digits`, differences of numbers of that many digits over a step so small that nothing is left to extrapolate. What
     stands behind a `stop_gradient` is held. `names` picks parameters; of each, at most `most` evenly spread elements.
     Raises ValueError where the objective has axes.
     """
     if objective.axes:
         raise ValueError(f"the objective must be a scalar, and has axes {', '.join(objective.names)}")
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), mpmath.workdps(digits or mpmath.mp.dps):
         nodes = reachable([objective])
-        setting = _setting(program, nodes, values, parameters, _FLOATS)
+        arithmetic = _FLOATS if digits is None else _MULTIPRECISION
+        setting = _setting(program, nodes, values, parameters, arithmetic)
         base: dict[int, Array] = {}
         for node in nodes:
             base[node.id] = _value(node, [base[operand.id] for operand in node.operands], setting)
@@ -619,7 +622,7 @@ def numeric_gradient(
                 if objective.id not in {node.id for node in path}:
                     path = []
                 order = [axis.name for axis in parameter.axes]
-                start = np.asarray(parameters[parameter.name], dtype=np.float64)
+                start = np.asarray(parameters[parameter.name])
 
                 def at(
                     value: Array, leaf: Leaf = parameter.leaf, path: list[Node] = path, order: list[str] = order
@@ -631,7 +634,11 @@ def numeric_gradient(
                             state[node.id] = _value(node, [state[o.id] for o in node.operands], setting)
                     return state[objective.id][()]
 
-                found[parameter.name] = _estimate(at, start, _analytic(path), most)
+                places = _places(start.size, most)
+                if digits is None:
+                    found[parameter.name] = _estimate(at, start.astype(np.float64), _analytic(path), places)
+                else:
+                    found[parameter.name] = _precisely(at, arithmetic.held(start), places)
         return found
 
 
@@ -657,9 +664,12 @@ def _analytic(path: Sequence[Node]) -> bool:
     return True
 
 
-def _estimate(at: Callable[[Array], Any], start: Array, analytic: bool, most: int | None) -> Estimate:
-    count = start.size if most is None else min(most, start.size)
-    places = [i * start.size // count for i in range(count)]
+def _places(size: int, most: int | None) -> list[int]:
+    count = size if most is None else min(most, size)
+    return [i * size // count for i in range(count)]
+
+
+def _estimate(at: Callable[[Array], Any], start: Array, analytic: bool, places: list[int]) -> Estimate:
     coordinates = np.array(places, dtype=np.int64)
     if analytic:
         gradient = np.array([_complex(at, start, c, COMPLEX_STEP) for c in places], dtype=np.float64)
@@ -668,12 +678,24 @@ def _estimate(at: Callable[[Array], Any], start: Array, analytic: bool, most: in
         # At a branch point, such as a root at 0, the two sides differ, or have no limit.
         if np.all(error <= 1e-8 * np.maximum(np.abs(gradient), 1)):
             return Estimate("complex step", coordinates, gradient, error)
-    table = np.array([_differences(at, start, c) for c in places], dtype=np.float64).reshape(count, 2)
+    table = np.array([_differences(at, start, c) for c in places], dtype=np.float64).reshape(len(places), 2)
     return Estimate("differences", coordinates, table[:, 0], table[:, 1])
 
 
-def _moved(start: Array, coordinate: int, by: complex) -> Array:
-    value = start.astype(type(by))
+def _precisely(at: Callable[[Array], Any], start: Array, places: list[int]) -> Estimate:
+    """Differences to both sides by a step of a third of the digits. At a corner they differ, and that is the error."""
+    step = mpmath.mpf(10) ** (-mpmath.mp.dps // 3)
+    here = at(start)
+    table = np.zeros((len(places), 2))
+    for i, place in enumerate(places):
+        above = (at(_moved(start, place, step)) - here) / step
+        below = (here - at(_moved(start, place, -step))) / step
+        table[i] = float((above + below) / 2), float(abs(above - below))
+    return Estimate("multiprecision differences", np.array(places, dtype=np.int64), table[:, 0], table[:, 1])
+
+
+def _moved(start: Array, coordinate: int, by: Any) -> Array:
+    value = start.astype(np.result_type(start, type(by)))
     value.flat[coordinate] += by
     return value
 

@@ -173,7 +173,14 @@ class Writer:
             placed = self.placed(self.one(known), within)
             if placed is not None:
                 return placed
-        forms = ("({}^2 + 0.5)", "softplus({})", "(1 + abs({}))", "exp(tanh({}))", "(0.1 + sigmoid({}))", "cosh(sin({}))")
+        forms = (
+            "({}^2 + 0.5)",
+            "softplus({})",
+            "(1 + abs({}))",
+            "exp(tanh({}))",
+            "(0.1 + sigmoid({}))",
+            "cosh(sin({}))",
+        )
         return self.joined(self.one(forms), self.number(within, depth))
 
     def truth(self, within: Axes, depth: int) -> Value:
@@ -602,14 +609,18 @@ def _functions(w: Writer, lines: list[str]) -> None:
         name = f"f{i}"
         head = f"def {name}[a](a0[a]{', a1' if second else ''})"
         body = w.number({"a": ""}, 2)
-        if keeps:
-            body = w.along(body, "a", "")
-        else:
-            body = Value(f"{w.one(('sum', 'mean', 'logsumexp'))}[a]({w.along(body, 'a', '').text})", {})
+        # The arguments stand in it as they are, so that the result surely has the axes that they bring.
+        body = Value(f"({body.text} {w.one('+*-')} {'a0 * a1' if second else 'a0'})", {"a": ""})
+        if not keeps:
+            body = Value(f"{w.one(('sum', 'mean', 'logsumexp'))}[a]({body.text})", {})
         if w.maybe(50):
             lines.append(f"{head} = {body.text}")
         else:
-            lines += [f"{head}:", f"    inner = {body.text}", f"    return {w.one(('inner', 'sin(inner)', '2 * inner'))}"]
+            lines += [
+                f"{head}:",
+                f"    inner = {body.text}",
+                f"    return {w.one(('inner', 'sin(inner)', '2 * inner'))}",
+            ]
         w.callees.append(Callee(name, 1, (), ("a",) if keeps else (), second))
     w.values, w.axes = outer, outer_axes
 

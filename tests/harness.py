@@ -134,7 +134,7 @@ class Truth:
     @cached_property
     def outputs(self) -> Data:
         """As `predict(theta, data)` gives them."""
-        lengths = lengths_of(self.module, {name: n for name, n in _told(self.module, self.data).items()})
+        lengths = lengths_of(self.module, _told(self.module, self.data))
         values = self._values([node for _, node in self.program.outputs])
         found: Data = {}
         for (name, node), value in zip(self.program.outputs, values, strict=True):
@@ -162,10 +162,10 @@ class Truth:
         return self._flat(self.program.pullback, dict(zip(self.program.pullback, values, strict=True)))
 
     def numeric(self, most: int | None = None) -> tuple[Array, Array, Array]:
-        """By differences or a complex step: coordinates of theta, the derivative at each, and its error."""
+        """By differences alone: coordinates of theta, the derivative at each, and its error."""
         objective = self.program.objectives[0]
         found = numeric_gradient(
-            self.program, objective.value, self.data, self.parameters, names=objective.over, most=most
+            self.program, objective.value, self.data, self.parameters, objective.over, most, self.digits
         )
         coordinates = [self.places[name][0].start + e.coordinates for name, e in found.items()]
         return (

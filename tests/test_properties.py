@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import types
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 
-from . import generate, harness
+from gradc.compiler.source import ModelError
+
+from .generate import models
 from .harness import ALL_OFF, Truth, compiled, distance, sample, start
 
 Array = npt.NDArray[Any]
@@ -56,7 +57,13 @@ def agree(found: Any, plain: Any, exact: Any, what: str) -> None:
 def everything_agrees(text: str, numeric: bool = True) -> None:
     """Every quantity of the model's module against the reference, with every pass and with none."""
     for without in ((), ALL_OFF):
-        of, module = compiled(text, without=without)
+        try:
+            of, module = compiled(text, without=without)
+        except ModelError as error:
+            # Numbers alone may make something that has no value, such as acosh(0.5): a mistake, told as one.
+            if {d.code for d in error.diagnostics} == {"E0410"}:
+                return
+            raise
         data = sample(module, seed=1)
         theta = start(module, data, seed=2)
         plain = Truth(of.elaborated, module, data, theta)
@@ -65,7 +72,7 @@ def everything_agrees(text: str, numeric: bool = True) -> None:
             warnings.simplefilter("ignore")
             module_agrees(module, plain, exact)
     if numeric:
-        numerically(plain, exact)
+        numerically(exact)
 
 
 def module_agrees(module: types.ModuleType, plain: Truth, exact: Truth) -> None:
@@ -96,14 +103,28 @@ def module_agrees(module: types.ModuleType, plain: Truth, exact: Truth) -> None:
         agree(found, plain.pullback(seeds), exact.pullback(seeds), "the seeds pulled back")
 
 
-def numerically(plain: Truth, exact: Truth) -> None:
-    """The reference's gradient against no rule of calculus at all, where differences can tell it."""
-    gradient = plain.loss_and_gradient[1]
-    if not np.isfinite(exact.loss_and_gradient[1]).all() or distance(gradient, exact.loss_and_gradient[1]) > 1e-6:
+def numerically(exact: Truth) -> None:
+    """The reference's gradient against no rule of calculus at all, where the objective has one."""
+    gradient = exact.loss_and_gradient[1]
+    if not np.isfinite(gradient).all():
         return
-    coordinates, estimate, error = plain.numeric(most=3)
+    coordinates, estimate, error = exact.numeric(most=3)
     scale = max(1e-9, float(np.abs(gradient).max(initial=0)))
-    told = np.isfinite(estimate) & (error < 1e-5 * scale)
-    apart = np.abs(estimate - gradient[coordinates])[told]
-    allowed = PRECISE * scale + 100 * error[told]
-    assert (apart <= allowed).all(), f"the gradient is {gradient[coordinates]}, and numerically {estimate} +- {error}"
+    told = error < PRECISE * scale
+    assert (np.abs(estimate - gradient[coordinates])[told] <= PRECISE * scale).all(), (
+        f"the gradient is {gradient[coordinates]}, and numerically {estimate} +- {error}"
+    )
+
+
+PARTS, SIZE = 40, 25
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_models(part: int) -> None:
+    @seed(part)
+    @settings(each, max_examples=SIZE)
+    @given(text=models())
+    def agreeing(text: str) -> None:
+        everything_agrees(text)
+
+    agreeing()

@@ -491,7 +491,7 @@ class _Writer:
         if cut:
             assert rows is not None
             n = length(data_length(rows), routine.lengths)
-            total = length(sympy.expand(sympy.Add(*routine.row_bytes)), routine.lengths)
+            total = length(sympy.expand(sympy.Add(*routine.row_bytes)) or sympy.Integer(1), routine.lengths)
             inner.append(f"{routine.rows_name} = _cut({n}, {total}, self._block)")
             inner.append(f"several = {routine.rows_name} < {n}")
         elif any(part is not None for _, part in routine.sums):
