@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 import sympy
 from sympy import Add, Expr, Mul, Symbol
 
-from ..elementary import build
-from ..functions import sigmoid
-from ..graph import Graph, Map, Node, Program, reachable, rewrite
+from ..elementary import NEGATE, build
+from ..functions import sigmoid, softplus
+from ..graph import Graph, Map, Node, Program, placeholder, reachable, rewrite
 from ..scalar import evaluate
 from .cost import total
 from .window import Window, window
@@ -24,6 +24,7 @@ from .window import Window, window
 SMALL = 40
 """Operations above which an expression is not given to the rational forms, whose cost grows fast."""
 POINTS = 3
+_COMPLEMENT = 1 - placeholder(0)
 
 
 def simplify_pointwise(program: Program) -> Program:
@@ -42,8 +43,7 @@ def simplify_pointwise(program: Program) -> Program:
     border: set[int] = set()
 
     def enters(inner: Map) -> bool:
-        # A sigmoid is looked into wherever it stands: only so does it meet its complement, and equal ones are one node.
-        return (inner.id in single and inner.id not in border) or isinstance(inner.expression, sigmoid)
+        return _meets(inner) or (inner.id in single and inner.id not in border)
 
     def rule(node: Node, operands: tuple[Node, ...]) -> Node:
         new = graph.remake(node, operands) if operands else node
@@ -57,6 +57,14 @@ def simplify_pointwise(program: Program) -> Program:
         return new
 
     return rewrite(program, rule)
+
+
+def _meets(inner: Map) -> bool:
+    """Whether the node is looked into wherever it stands: equal ones are one node, and only so does a sigmoid meet its
+    complement under both labels, as in y*sigmoid(-x) and (1 - y)*sigmoid(x)."""
+    if isinstance(inner.expression, sigmoid | softplus) or inner.expression == NEGATE:
+        return True
+    return inner.expression == _COMPLEMENT and not inner.trained
 
 
 def _roots(program: Program) -> list[Node]:
@@ -104,11 +112,10 @@ def candidates(expression: Expr) -> Iterator[Expr]:
     yield expression
     if expression.is_Symbol or expression.is_Number or not expression.args:
         return
-    with sympy.core.parameters.distribute(False):
-        for form in FORMS:
-            found = form(expression)
-            if found is not None and found != expression:
-                yield found
+    for form in FORMS:
+        found = form(expression)
+        if found is not None and found != expression:
+            yield found
 
 
 def _factored(expression: Expr) -> Expr | None:
@@ -120,13 +127,27 @@ def _powers_combined(expression: Expr) -> Expr | None:
 
 
 def _complements_joined(expression: Expr) -> Expr | None:
-    """y*sigmoid(-x) and (1 - y)*sigmoid(x) together are linear in sigmoid(x)."""
-    found = sorted(expression.atoms(sigmoid), key=sympy.default_sort_key)
-    known = {s.args[0] for s in found}
-    joined = {s: 1 - sigmoid(-s.args[0]) for s in found if -s.args[0] in known and s.args[0].could_extract_minus_sign()}
-    if not joined or _operations(expression) > SMALL:
+    """y*sigmoid(-x) and (1 - y)*sigmoid(x) together are linear in sigmoid(x), and softplus(-x) is softplus(x) - x.
+
+    A product of the two stays: sigmoid(x)*(1 - sigmoid(x)) is 0 at x = 40 where the truth is 4e-18.
+    """
+    if _operations(expression) > SMALL:
         return None
-    return sympy.expand(expression.xreplace(joined))
+    joined: dict[Expr, Expr] = {}
+    for kind in (sigmoid, softplus):
+        found = sorted(expression.atoms(kind), key=sympy.default_sort_key)
+        known = {s.args[0] for s in found}
+        for s in found:
+            x = -s.args[0]
+            if x in known and s.args[0].could_extract_minus_sign():
+                joined[s] = 1 - sigmoid(x) if kind is sigmoid else softplus(x) - x
+    if not joined:
+        return None
+    expanded = sympy.expand(expression.xreplace(joined))
+    kept = {s.func(-s.args[0]) for s in joined}
+    if any(sum(term.as_powers_dict().get(s, 0) for s in kept) > 1 for term in Add.make_args(expanded)):
+        return None
+    return sympy.factor_terms(expanded)
 
 
 def _cancelled(expression: Expr) -> Expr | None:

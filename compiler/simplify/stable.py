@@ -13,9 +13,21 @@ from collections.abc import Callable
 import sympy
 from sympy import Add, Expr, Integer, Mul, Pow, exp, log
 
-from ..elementary import build
-from ..functions import expm1, less, log1p, sigmoid, softplus, where
-from ..graph import Constant, Contract, Graph, Map, Node, Program, placeholder, rewrite
+from ..elementary import MULTIPLY, build
+from ..functions import expm1, less, log1p, sigmoid, softplus, where, xlogy
+from ..graph import (
+    Constant,
+    Contract,
+    Gather,
+    Graph,
+    Map,
+    Node,
+    Program,
+    Relabel,
+    Slice,
+    placeholder,
+    rewrite,
+)
 from .window import window
 
 DEPTH = 8
@@ -32,6 +44,8 @@ def stabilise(program: Program) -> Program:
 
     def rule(node: Node, operands: tuple[Node, ...]) -> Node:
         new = graph.remake(node, operands) if operands else node
+        if isinstance(new, Contract):
+            return _sum_of_entropies(graph, new)
         if not isinstance(new, Map):
             return new
         found = _over_axes(graph, new)
@@ -54,16 +68,18 @@ def stabilise(program: Program) -> Program:
 def _promising(node: Map) -> bool:
     """Whether the node's operation is one at which a rule of the table starts."""
     head = node.expression
-    if isinstance(head, log) or head.is_Pow:
+    if isinstance(head, log | xlogy) or head.is_Pow:
         return True
     if head.is_Mul:
         return any(isinstance(o, Map) and _has_exponential(o) for o in node.operands)
     return bool(head.is_Add and any(isinstance(o, Map) and _is_complement_of(o) for o in node.operands))
 
 
-def _has_exponential(node: Map) -> bool:
-    near = [node.expression.func, *(o.expression.func for o in node.operands if isinstance(o, Map))]
-    return any(func in (exp, sigmoid, log) or func is Pow for func in near)
+def _has_exponential(node: Map, depth: int = 2) -> bool:
+    """Whether an exponential or its like stands in the node or near below it, as in 2 + 4*exp(x)."""
+    if node.expression.is_Pow or node.expression.func in (exp, sigmoid, log):
+        return True
+    return depth > 0 and any(isinstance(o, Map) and _has_exponential(o, depth - 1) for o in node.operands)
 
 
 def _is_complement_of(node: Map) -> bool:
@@ -77,7 +93,7 @@ def _is_complement_of(node: Map) -> bool:
 
 def recognise(expression: Expr) -> Expr:
     """The expression with the first rule of the table that fits applied at its root; itself where none fits."""
-    for fit in (_logarithm, _fraction, _difference):
+    for fit in (_logarithm, _fraction, _difference, _entropy, _log_times):
         found = fit(expression)
         if found is not None:
             return found
@@ -94,6 +110,16 @@ def _logarithm(expression: Expr) -> Expr | None:
     return None
 
 
+def _log_one_minus_exp(x: Expr) -> Expr:
+    return where(less(-_LN2, x), x + log(expm1(-x)), log1p(-exp(x)))
+
+
+def _log_of_expm1(inside: Expr) -> Expr | None:
+    """log(1 - exp(x)) is 0 at x = -40 where the truth is -4e-18; the difference itself has become an expm1."""
+    coefficient, factor = inside.as_coeff_Mul()
+    return _log_one_minus_exp(factor.args[0]) if coefficient == -1 and isinstance(factor, expm1) else None
+
+
 def _log_one_plus(inside: Expr) -> Expr | None:
     """log(1 + exp(x)) overflows at x = 710; log(1 + x) loses x below 1e-16."""
     number, rest = inside.as_coeff_Add()
@@ -103,9 +129,7 @@ def _log_one_plus(inside: Expr) -> Expr | None:
             if coefficient == 1:
                 return softplus(factor.args[0])
             if coefficient == -1:
-                below = factor.args[0]
-                near = where(less(-_LN2, below), log(-expm1(below)), log1p(-exp(below)))
-                return near
+                return _log_one_minus_exp(factor.args[0])
             if coefficient.is_positive:
                 return softplus(factor.args[0] + log(coefficient).evalf(17))
         return log1p(rest)
@@ -151,6 +175,7 @@ def _log_of_power(inside: Expr) -> Expr | None:
 
 
 LOGARITHMS: tuple[Callable[[Expr], Expr | None], ...] = (
+    _log_of_expm1,
     _log_one_plus,
     _log_of_two_exponentials,
     _log_of_sigmoid,
@@ -210,13 +235,34 @@ def _difference(expression: Expr) -> Expr | None:
     return None
 
 
+def _entropy(expression: Expr) -> Expr | None:
+    """x*log(x) is 0*inf at x = 0, where its limit is 0."""
+    if not expression.is_Mul:
+        return None
+    for factor in expression.args:
+        if isinstance(factor, log):
+            x = factor.args[0]
+            rest = [f for f in expression.args if f != factor]
+            if all(part in rest for part in Mul.make_args(x)):
+                return Mul(xlogy(x, x), *(f for f in rest if f not in Mul.make_args(x)))
+    return None
+
+
+def _log_times(expression: Expr) -> Expr | None:
+    """xlogy(y, sigmoid(x)) is -inf at x = -750; where log(p) has a stable form and p > 0, it is y times that."""
+    if not isinstance(expression, xlogy) or not expression.args[1].is_positive:
+        return None
+    logarithm = _logarithm(log(expression.args[1]))
+    return None if logarithm is None else expression.args[0] * logarithm
+
+
 # --------------------------------------------------------------------------------------------------- formulas over axes
 
 
 def _over_axes(graph: Graph, node: Map) -> Node | None:
     head = node.expression
     if isinstance(head, log) and isinstance(head.args[0], sympy.Symbol):
-        return _log_of_sum(graph, node.operands[0])
+        return _log_of_sum(graph, node.operands[0]) or _log_of_selection(graph, node.operands[0])
     if head.is_Mul:
         return _softmax(graph, node)
     return None
@@ -253,6 +299,40 @@ def _sum_of_exponentials(graph: Graph, node: Node) -> Node | None:
     if not (isinstance(inner, Map) and isinstance(inner.expression, exp)):
         return None
     return graph.reduce("logsumexp", build(graph, inner.expression.args[0], inner.operands), node.summed)
+
+
+def _sum_of_entropies(graph: Graph, node: Contract) -> Node:
+    """x*log(x) where a sum over it has made its factors operands."""
+    for operand in node.operands:
+        if not (isinstance(operand, Map) and operand.expression == log(_0)):
+            continue
+        x = operand.operands[0]
+        factors = x.operands if isinstance(x, Map) and x.expression == MULTIPLY else (x,)
+        if all(factor in node.operands for factor in factors):
+            rest = list(node.operands)
+            for factor in (operand, *factors):
+                rest.remove(factor)
+            return graph.contract([*rest, graph.map(xlogy(_0, _0), [x])], node.summed)
+    return node
+
+
+def _log_of_selection(graph: Graph, inside: Node) -> Node | None:
+    """log(p[k = label]) is -inf where p underflows; where log(p) has a stable form, that is selected from."""
+    selections: list[Node] = []
+    base = inside
+    while isinstance(base, Gather | Slice | Relabel):
+        selections.append(base)
+        base = base.operands[0]
+    if not (selections and isinstance(base, Map)):
+        return None
+    seen = window(graph.map(log(_0), [base]), lambda inner: True, DEPTH)
+    found = recognise(seen.expression)
+    if isinstance(found, log):
+        return None
+    operands = list(seen.operands)
+    for selection in reversed(selections):
+        operands = [graph.remake(selection, [operand, *selection.operands[1:]]) for operand in operands]
+    return build(graph, found, operands)
 
 
 def _softmax(graph: Graph, node: Map) -> Node | None:
