@@ -417,8 +417,13 @@ class Graph:
         return self._make(Gather, axes, operand.dtype, (operand, index), along=axis)
 
     def scatter(self, operand: Node, index: Node, along: Axis, summed: Iterable[Axis]) -> Node:
-        """The adjoint of `gather`, into the axis `along`, summed over axes that the gathered value lacks."""
-        over = self.ordered(summed)
+        """The adjoint of `gather`, into the axis `along`, summed over axes that the gathered value lacks; one that
+        neither the operand nor the index has counts as its length."""
+        present = {name for node in (operand, index) for name in node.names}
+        over = self.ordered(axis for axis in summed if axis.name in present)
+        factors = [self.size(axis.length) for axis in self.ordered(summed) if axis.name not in present]
+        if factors:
+            return self.product([*factors, self.scatter(operand, index, along, over)])
         gone = {axis.name for axis in over}
         axes = self.ordered([*(a for o in (operand, index) for a in o.axes if a.name not in gone), along])
         return self._make(Scatter, axes, "float", (operand, index), along=along, summed=over)
