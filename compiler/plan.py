@@ -51,7 +51,7 @@ class Plan:
     """The nodes of each section in order, and the buffer of each array computed after bind.
 
     `rows` is None where the computation is not cut into blocks. `sums` are the nodes whose blocks are added up. `full`
-    are arrays along all rows whose blocks are results. `alias` nodes are views of their operand.
+    are arrays along all rows whose blocks are results, or hold them. `alias` nodes are views of their operand.
     """
 
     program: Program
@@ -86,7 +86,8 @@ def make_plan(program: Program, roots: Sequence[Node], results: Sequence[Node] =
         block = sorted([*sections["block"], *(n for n in sections["finish"] if n.id in sums)], key=lambda n: n.id)
         sections["block"] = tuple(block)
         sections["finish"] = tuple(n for n in sections["finish"] if n.id not in sums)
-    full = frozenset(node.id for node in results if times[node.id] == "block")
+    holders = [_holder(node) for node in results]
+    full = frozenset(node.id for node in holders if times[node.id] == "block")
     buffers = _allocate(sections, times, sums, full, roots, rows)
     return Plan(program, rows, tuple(roots), times, sections, sums, full, buffers)
 
@@ -94,6 +95,13 @@ def make_plan(program: Program, roots: Sequence[Node], results: Sequence[Node] =
 def is_alias(node: Node) -> bool:
     """Whether the node's value is a view of its operand's memory."""
     return isinstance(node, Relabel | Stop | Slice)
+
+
+def _holder(node: Node) -> Node:
+    """The node whose memory holds the value."""
+    while is_alias(node):
+        node = node.operands[0]
+    return node
 
 
 # ---------------------------------------------------------------------------------------------------------------- times

@@ -330,9 +330,7 @@ class _Writer:
         needs = self._inputs(plan.roots)
         title = f"_Objective{len(self.classes) + 1}" if len(self.program.objectives) > 1 else "_Objective"
         self.classes[name] = title
-        over = ", ".join(objective.over)
         document = f"{'Minus the' if objective.sense == 'maximize' else 'The'} value of `{name}`, and its gradient."
-        del over
         kind = "float" if objective.value.dtype == "float" else "int"
         returned = text if objective.value.axes or (isinstance(loss, Ref) and kind == "float") else f"float({text})"
         return self._class(routine, title, document, needs, [*writes, f"return {returned}, out"], gradient=True)
@@ -365,9 +363,7 @@ class _Writer:
                 place = ref.memory or ref
                 if place.home == "block":
                     # Along the rows the result is the whole array that the blocks were written to, or the input itself.
-                    whole = routine.whole(place)
-                    ref = Ref(whole, ref.axes, "fixed")
-                    routine.used["fixed"][whole] = None
+                    ref = Ref(routine.whole(place), ref.axes, "fixed")
                 text = f"{routine.use('array')}({routine.aligned(ref, node.names)})"
             else:
                 text = routine.note(routine.ref(node))

@@ -198,7 +198,9 @@ class Routine:
 
     def whole(self, ref: Ref) -> str:
         """The array of all rows whose block the value is."""
-        return self.block_definitions[ref.text].removesuffix("[rows]")
+        base, _, view = self.block_definitions[ref.text].partition("[rows]")
+        self.used["fixed"][base] = None
+        return base + view
 
     def _width(self, axes: Sequence[Axis], dtype: str) -> Expr:
         """The bytes of one row."""
@@ -504,9 +506,13 @@ class Routine:
             self.used["fixed"][part] = None
             return Ref(part, buffer.axes, "fixed", True)
         if node.id in self.plan.full:
-            name = self._buffer_names.setdefault(buffer.name, self.names.fresh(f"all_{self.label(node)[0]}"))
-            self.allocations.setdefault(name, f"{self.use('empty')}({self._shape(buffer.axes)}, {self._dtype(node)})")
-            self.block_definitions.setdefault(name, f"{name}[rows]")
+            label = self.label(node)[0]
+            name = self._buffer_names.get(buffer.name)
+            if name is None:
+                whole, name = self.names.fresh(f"all_{label}"), self.names.fresh(f"some_{label}")
+                self._buffer_names[buffer.name] = name
+                self.allocations[whole] = f"{self.use('empty')}({self._shape(buffer.axes)}, {self._dtype(node)})"
+                self.block_definitions[name] = f"{whole}[rows]"
             self.used["block"][name] = None
             return Ref(name, buffer.axes, "block", True)
         return self._scratch(buffer)
