@@ -24,9 +24,12 @@ class Malformed(Exception):
         return f"{name} of {around}: {self.rule}"
 
 
-def checked(program: Program) -> Program:
-    """The program itself, if each of its nodes keeps the rules."""
+def checked(program: Program, before: Program | None = None) -> Program:
+    """The program itself, if each of its nodes keeps the rules, and its outputs the axes that they had `before`."""
     graph = program.graph
+    for (_, node), (_, old) in zip(program.outputs, before.outputs if before else (), strict=False):
+        if (node.names, node.dtype) != (old.names, old.dtype):
+            raise Malformed(node, "an output has other axes or another type than it had")
     for node in reachable(program.roots()):
         if graph.nodes[node.id] is not node:
             raise Malformed(node, "it is not of this graph")

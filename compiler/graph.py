@@ -449,6 +449,12 @@ class Graph:
             return operand
         return self._make(Spread, over, operand.dtype, (operand,))
 
+    def like(self, value: Node, node: Node) -> Node:
+        """The value with the axes and the type of the node."""
+        if value.dtype != node.dtype and node.dtype == "float":
+            value = self.map(functions.as_float(placeholder(0)), [value])
+        return self.spread(value, node.axes)
+
     def stack(self, operands: Sequence[Node], along: Axis) -> Node:
         """The operands, broadcast to common axes, side by side along `along`."""
         axes = self.ordered([*(a for operand in operands for a in operand.axes), along])
@@ -646,7 +652,10 @@ def reachable(roots: Iterable[Node]) -> list[Node]:
 
 
 def rewrite(program: Program, rule: Callable[[Node, tuple[Node, ...]], Node]) -> Program:
-    """The program with each node given to `rule`, operands first; `rule` sees the node and its new operands."""
+    """The program with each node given to `rule`, operands first; `rule` sees the node and its new operands.
+
+    A rule may give less than the node's axes where the value is the same along them; an output keeps its own.
+    """
     named = [node for _, node in program.named]
     adjoints = [node for table in program.adjoints.values() for node in table.values()]
     values = [p.value for p in program.parameters]
@@ -657,4 +666,6 @@ def rewrite(program: Program, rule: Callable[[Node, tuple[Node, ...]], Node]) ->
             new[node.id] = rule(node, tuple(new[operand.id] for operand in node.operands))
         finally:
             program.graph.at(before)
-    return program.mapped(lambda node: new[node.id])
+    found = program.mapped(lambda node: new[node.id])
+    outputs = tuple((name, program.graph.like(new[node.id], node)) for name, node in program.outputs)
+    return replace(found, outputs=outputs)

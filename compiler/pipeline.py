@@ -81,17 +81,17 @@ def stages(source: Source, options: Options | None = None) -> Iterator[tuple[str
     for name in BEFORE:
         if name not in chosen.without:
             program = PASSES[name](program)
-            yield f"{name} before", checked(program)
+            yield f"{name} before", checked(program, written)
     program = differentiate(program)
-    yield "differentiate", checked(program)
+    yield "differentiate", checked(program, written)
     for round_, name in enumerate(AFTER, 1):
         if name not in chosen.without:
             program = PASSES[name](program)
-            yield f"{name} {round_}", checked(program)
+            yield f"{name} {round_}", checked(program, written)
     yield "simplified", program
     if "stack" not in chosen.without:
         program = stack_terms(program)
-        yield "stack", checked(program)
+        yield "stack", checked(program, written)
     lowered = lower(program, chosen.dtype)
     yield "lower", checked(lowered)
     constants = {n: float(v.value) for n, v in written.named if isinstance(v, Constant) and n in _declared(tree)}
