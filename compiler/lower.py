@@ -21,7 +21,7 @@ _0, _1, _2 = placeholder(0), placeholder(1), placeholder(2)
 LONGEST_CHAIN = 64
 """The largest whole power that is written as multiplications."""
 LEAST = {"float64": sympy.Float(-1.7976931348623157e308), "float32": sympy.Float(-3.4028234663852886e38)}
-"""The largest whole power that is written as multiplications."""
+"""The least number of each type."""
 
 
 def lower(program: Program, dtype: str) -> Program:

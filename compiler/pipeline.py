@@ -33,6 +33,9 @@ PASSES: Mapping[str, Pass] = {
 }
 """The passes that may be left out: each gives a program of the same values."""
 
+DTYPES = ("float64", "float32")
+"""The types that a module's numbers may have."""
+
 BEFORE = ("stable",)
 AFTER = ("stable", "tensor", "pointwise", "tensor", "pointwise", "tensor")
 
@@ -56,6 +59,16 @@ class UnknownPass(ValueError):
         return f"there is no pass `{self.name}` to leave out; there are {', '.join(PASSES)}"
 
 
+@dataclass(eq=False)
+class UnknownType(ValueError):
+    """A name in `Options.dtype` that is no type of the module's numbers."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"there is no type `{self.name}` of numbers; there are {', '.join(DTYPES)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Compiled:
     """A model at the three places where people look: as written, with its gradients simplified, and as a module."""
@@ -70,6 +83,8 @@ class Compiled:
 def stages(source: Source, options: Options | None = None) -> Iterator[tuple[str, object]]:
     """Each stage's name and what it gives, in order: syntax tree, programs, the module's text."""
     chosen = options or Options()
+    if chosen.dtype not in DTYPES:
+        raise UnknownType(chosen.dtype)
     for name in chosen.without:
         if name not in PASSES:
             raise UnknownPass(name)
@@ -105,7 +120,7 @@ def _declared(tree: object) -> frozenset[str]:
 
 
 def compile_model(source: Source, options: Options | None = None) -> Compiled:
-    """The compiled model. Raises ModelError with every mistake found."""
+    """The compiled model. Raises ModelError with every mistake found, UnknownPass or UnknownType for an option."""
     chosen = options or Options()
     found = dict(stages(source, chosen))
     written, program, module = found["elaborate"], found["simplified"], found["emit"]
