@@ -1,142 +1,67 @@
 """The promise about the emitted text, checked on the text itself.
 
-Takes the module's source; raises `Refused` unless each node, name and attribute of its syntax tree is on the lists
-here: it imports NumPy alone, calls nothing else, touches no dunder, and its strings are short plain data. A model
-cannot put anything into a module that this walk lets pass.
+Takes the module's source; raises `Refused` unless each node, name, attribute and string of its syntax tree is on the
+lists here. What passes imports NumPy alone and computes nothing when it is imported; it calls its own functions, the
+NumPy functions that the emitter knows and a few harmless builtins, and every name in it is bound where it is used. A
+model cannot put anything into a module that this walk lets pass.
 """
 
 from __future__ import annotations
 
 import ast
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-NODES: tuple[type[ast.AST], ...] = (
-    ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.Assign, ast.AugAssign, ast.Expr, ast.FunctionDef, ast.ClassDef,
-    ast.Return, ast.If, ast.For, ast.With, ast.withitem, ast.Raise, ast.Try, ast.ExceptHandler, ast.Continue, ast.Pass,
-    ast.arguments, ast.arg, ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant, ast.Tuple, ast.List, ast.Dict,
-    ast.Call, ast.keyword, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.JoinedStr, ast.FormattedValue,
-    ast.ListComp, ast.GeneratorExp, ast.DictComp, ast.comprehension, ast.Starred, ast.Load, ast.Store, ast.operator,
-    ast.unaryop, ast.boolop, ast.cmpop,
-)  # fmt: skip
+from .support import OF_NUMPY
+from .ufuncs import FUNCTIONS
+
+
+def _kinds(names: str) -> tuple[type[ast.AST], ...]:
+    return tuple(getattr(ast, name) for name in names.split())
+
+
+FREE = _kinds(
+    "Assign AugAssign Return If For With withitem Raise Try Continue Subscript Slice Tuple List BinOp UnaryOp BoolOp "
+    "Compare IfExp ListComp GeneratorExp DictComp comprehension Load Store operator unaryop boolop cmpop"
+)
+"""What may stand anywhere in a function."""
+
+CHECKED = _kinds(
+    "Module Import ImportFrom alias ClassDef FunctionDef arguments arg Expr ExceptHandler Name Attribute Starred "
+    "Constant Dict Call keyword JoinedStr FormattedValue"
+)
+"""What may stand where `_objection` finds nothing against it."""
+
+LITERALS = _kinds("Constant Dict Tuple List Name Load UnaryOp USub")
+
 BUILTINS = frozenset(
-    [
-        "ValueError",
-        "KeyError",
-        "IndexError",
-        "TypeError",
-        "None",
-        "True",
-        "False",
-        "all",
-        "any",
-        "float",
-        "int",
-        "bool",
-        "dict",
-        "isinstance",
-        "iter",
-        "len",
-        "list",
-        "max",
-        "min",
-        "next",
-        "range",
-        "slice",
-        "sum",
-        "tuple",
-        "zip",
-    ]
+    "ValueError KeyError IndexError TypeError any bool float int isinstance iter len list max min next range slice sum "
+    "tuple zip".split()
 )
-FORBIDDEN = frozenset(
-    [
-        "eval",
-        "exec",
-        "compile",
-        "open",
-        "__import__",
-        "globals",
-        "locals",
-        "vars",
-        "getattr",
-        "setattr",
-        "delattr",
-        "input",
-        "breakpoint",
-        "__builtins__",
-    ]
-)
+"""None of them reads a file, finds an attribute by its name or runs a text."""
+
+TAKEN = BUILTINS | FUNCTIONS | {"numpy"}
+"""Names that mean the same everywhere."""
+
 ATTRIBUTES = frozenset(
-    [
-        "T",
-        "dot",
-        "asarray",
-        "ascontiguousarray",
-        "reshape",
-        "transpose",
-        "astype",
-        "fill",
-        "tolist",
-        "item",
-        "at",
-        "reduce",
-        "shape",
-        "dtype",
-        "kind",
-        "ndim",
-        "size",
-        "stop",
-        "start",
-        "flags",
-        "c_contiguous",
-        "all",
-        "any",
-        "min",
-        "max",
-        "append",
-        "get",
-        "setdefault",
-        "items",
-        "join",
-        "rstrip",
-        "random",
-        "Generator",
-        "Philox",
-        "normal",
-        "uniform",
-        "empty",
-        "full",
-        "zeros",
-        "concatenate",
-        "prod",
-        "exp",
-        "log",
-        "isfinite",
-        "isin",
-        "floor",
-        "argwhere",
-        "array",
-        "errstate",
-        "ndarray",
-        "int64",
-        "rebind",
-        "rows",
-        "values",
-        "_lengths",
-        "_block",
-        "_buffers",
-        "_blocks",
-        "_fixed",
-        "_theta",
-        "_out",
-        "_views",
-        "_places",
-        "_see",
-        "_write_to",
-        "copy",
-        "numpy",
-    ]
+    "T all any append astype at c_contiguous dot dtype fill flags get item items join kind max min ndim normal reduce "
+    "reshape rstrip setdefault shape stop tolist transpose uniform values".split()
 )
-DUNDERS = frozenset({"__init__", "__call__"})
+"""Of arrays, ufuncs, tables, texts, slices and random generators."""
+
+OWN = frozenset(
+    "rebind rows size _block _blocks _buffers _fixed _lengths _out _places _see _theta _views _write_to".split()
+)
+"""What the module's classes have."""
+
+RANDOM = frozenset({"Generator", "Philox"})
+METHODS = frozenset({"__init__", "__call__"})
+KEYWORDS = frozenset("all axis default dtype order out over where".split())
+DECORATOR = "errstate(all='ignore')"
+EXCEPTION = "DataError"
+LONGEST = 10_000
+"""Characters of a string: the longest is the name of a parameter in layers within layers."""
 
 
 @dataclass(eq=False)
@@ -152,24 +77,127 @@ class Refused(Exception):
 
 def verify(text: str) -> None:
     """Raises Refused where the text is more than the arithmetic that it should be."""
-    if not text.isascii() or "\r" in text:
-        raise Refused("a character that is not ASCII", 1)
-    for node in ast.walk(ast.parse(text)):
-        line = getattr(node, "lineno", 0)
-        if not isinstance(node, NODES):
-            raise Refused(f"a {type(node).__name__}", line)
-        match node:
-            case ast.Import(names=names) if [n.name for n in names] != ["numpy"]:
-                raise Refused("an import", line)
-            case ast.ImportFrom() if node.module != "numpy" or node.level:
-                raise Refused("an import", line)
-            case ast.Attribute(attr=name) if name not in ATTRIBUTES:
-                raise Refused(f"the attribute {name}", line)
-            case ast.Name(id=name) if name in FORBIDDEN or (name.startswith("__") and name not in DUNDERS):
-                raise Refused(f"the name {name}", line)
-            case ast.FunctionDef(name=name) if name.startswith("__") and name not in DUNDERS:
-                raise Refused(f"the name {name}", line)
-            case ast.Call(func=function) if not isinstance(
-                function, ast.Name | ast.Attribute | ast.Call | ast.Subscript
-            ):
-                raise Refused("a call of something computed", line)
+    strange = next((character for character in set(text) if not (" " <= character <= "~" or character == "\n")), None)
+    if strange is not None:
+        raise Refused("a character that is not plain ASCII", text[: text.index(strange)].count("\n") + 1)
+    tree = ast.parse(text)
+    for parent in ast.walk(tree):
+        for node in ast.iter_child_nodes(parent):
+            what = _misplaced(node, parent) if isinstance(parent, ast.Module | ast.ClassDef | ast.Raise) else None
+            if what is None and not isinstance(node, FREE):
+                what = _objection(node, parent) if isinstance(node, CHECKED) else f"a {type(node).__name__}"
+            if what is not None:
+                raise Refused(what, getattr(node, "lineno", getattr(parent, "lineno", 0)))
+    for line, what in _names(tree):
+        raise Refused(what, line)
+
+
+def _misplaced(node: ast.AST, parent: ast.AST) -> str | None:
+    """Of what stands in the module itself, in a class or behind `raise`: whether it may."""
+    match parent, node:
+        case ast.Module(), ast.Import() | ast.ImportFrom() | ast.ClassDef() | ast.FunctionDef():
+            return None
+        case ast.Module() | ast.ClassDef(), ast.Expr(value=ast.Constant()):
+            return None
+        case ast.Module(), ast.Assign(targets=[ast.Name()], value=value):
+            return None if all(isinstance(part, LITERALS) for part in ast.walk(value)) else "work at import"
+        case ast.ClassDef(name=name, bases=bases), ast.Name(id="ValueError") if name == EXCEPTION and node in bases:
+            return None
+        case (ast.ClassDef(), ast.FunctionDef()) | (ast.Raise(), ast.Constant(value=None)):
+            return None
+        case ast.Raise(), ast.Call(func=ast.Name(id=name)) if name == EXCEPTION:
+            return None
+    return f"a {type(node).__name__} out of place"
+
+
+def _objection(node: ast.AST, parent: ast.AST) -> str | None:
+    """What is wrong with a node; None where nothing is."""
+    match node:
+        case ast.Name(id="numpy") if not isinstance(parent, ast.Attribute):
+            return "numpy as a value"
+        case ast.Name():
+            return None
+        case ast.Attribute(value=ast.Name(id="numpy"), attr=name, ctx=ast.Load()):
+            return None if name in OF_NUMPY else f"numpy.{name}"
+        case ast.Attribute(value=ast.Attribute(value=ast.Name(id="numpy"), attr="random"), attr=name, ctx=ast.Load()):
+            return None if name in RANDOM else f"numpy.random.{name}"
+        case ast.Attribute(value=ast.Name(id="self"), attr=name):
+            return None if name in OWN else f"the attribute {name}"
+        case ast.Attribute(attr=name, ctx=context):
+            return None if name in ATTRIBUTES and isinstance(context, ast.Load) else f"the attribute {name}"
+        case ast.Constant(value=str(text)):
+            return "a string that is too long" if len(text) > LONGEST else None
+        case ast.Constant(value=float(number)):
+            return None if math.isfinite(number) else "a number that is not finite"
+        case ast.Constant(value=value):
+            return None if value is None or isinstance(value, int) else f"a {type(value).__name__}"
+        case ast.Call(func=ast.Name() | ast.Attribute() | ast.Call(func=ast.Name())):
+            return None
+        case ast.Call(func=ast.Subscript(value=ast.Name(id="_OBJECTIVES"))):
+            return None
+        case ast.Call():
+            return "a call of something computed"
+        case ast.keyword(arg=name) if name not in KEYWORDS:
+            return f"the argument {name}"
+        case ast.JoinedStr() if not _is_message(parent):
+            return "a text put together that is no message"
+        case ast.FormattedValue(format_spec=ast.JoinedStr()):
+            return "a format"
+        case ast.Expr(value=value) if not isinstance(value, ast.Constant | ast.Call):
+            return "a value that is thrown away"
+        case ast.Starred(ctx=ast.Load()):
+            return "a list taken apart"
+        case ast.Dict(keys=keys) if None in keys:
+            return "a table taken apart"
+        case ast.ExceptHandler(name=str()):
+            return "an exception with a name"
+        case ast.FunctionDef() | ast.ClassDef() | ast.Import() | ast.ImportFrom():
+            return _definition(node, parent)
+        case ast.arguments(posonlyargs=[], vararg=None, kwonlyargs=[], kwarg=None, defaults=defaults):
+            return None if all(isinstance(default, ast.Constant) for default in defaults) else "a default computed"
+        case ast.arguments() | ast.arg(annotation=ast.expr()):
+            return "an argument of another kind"
+    return None
+
+
+def _is_message(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == EXCEPTION
+
+
+def _definition(node: ast.stmt, parent: ast.AST) -> str | None:
+    """What is wrong with an import, a class or a function."""
+    if not isinstance(parent, ast.Module | ast.ClassDef):
+        return "a definition inside another"
+    match node:
+        case ast.Import(names=[ast.alias(name="numpy", asname=None)]):
+            return None
+        case ast.ImportFrom(module="numpy", level=0, names=names):
+            return next((f"numpy.{n.name}" for n in names if n.name not in FUNCTIONS or n.asname is not None), None)
+        case ast.FunctionDef(name=name, decorator_list=decorators, returns=None):
+            if any(ast.unparse(decorator) != DECORATOR for decorator in decorators):
+                return "a decorator"
+            return f"the method {name}" if name.startswith("__") and name not in METHODS else None
+        case ast.ClassDef(keywords=[], decorator_list=[]):
+            return None
+    return f"a {type(node).__name__} of another kind"
+
+
+def _names(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Names that nothing binds, calls of a value, and second meanings of a name: the line, and what it holds."""
+    module = {alias.name for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names}
+    module |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    tables = [node for node in tree.body if isinstance(node, ast.Assign)]
+    module |= {name.id for table in tables for name in table.targets if isinstance(name, ast.Name)}
+    known = module | BUILTINS
+    for scope in (*tables, *(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))):
+        parts = list(ast.walk(scope))
+        bound = {(part.arg, part.lineno) for part in parts if isinstance(part, ast.arg)}
+        bound |= {(p.id, p.lineno) for p in parts if isinstance(p, ast.Name) and isinstance(p.ctx, ast.Store)}
+        yield from ((line, f"a second meaning of {name}") for name, line in sorted(bound) if name in TAKEN)
+        values = {name for name, _ in bound}
+        for part in parts:
+            match part:
+                case ast.Name(id=name, lineno=line) if name not in values and name not in known:
+                    yield line, f"the name {name}, which nothing binds"
+                case ast.Call(func=ast.Name(id=name), lineno=line) if name in values:
+                    yield line, f"a call of the value {name}"

@@ -24,6 +24,7 @@ from .names import Names
 from .numbers import length
 from .routine import RISKY, Ref, Routine
 from .support import SUPPORT
+from .ufuncs import FUNCTIONS
 
 CACHE = 1_048_576
 """Bytes that a block of rows may use: about a core's second-level cache."""
@@ -288,7 +289,7 @@ class _Writer:
         return tuple(item.name for item in self.program.inputs if item.name in leaves)
 
     def _routine(self, plan: Plan) -> Routine:
-        names = Names(frozenset({"numpy", "DTYPE", "CACHE", "LEAST_ROWS", *_NUMPY_NAMES, *_MODULE_NAMES}))
+        names = Names(frozenset({"numpy", "DTYPE", "CACHE", "LEAST_ROWS", *FUNCTIONS, *_MODULE_NAMES}))
         lengths = {symbol: names.fresh(symbol) for symbol in self.symbols}
         return Routine(plan, names, self.dtype, self._label, self._remark, lengths, self.places)
 
@@ -696,111 +697,9 @@ def vjp(theta, data, seeds):
     return "\n\n".join(parts)
 
 
-_NUMPY_NAMES = frozenset(
-    [
-        "absolute",
-        "add",
-        "arange",
-        "arccos",
-        "arccosh",
-        "arcsin",
-        "arcsinh",
-        "arctan",
-        "arctan2",
-        "arctanh",
-        "argmax",
-        "argmin",
-        "array",
-        "asarray",
-        "ascontiguousarray",
-        "ceil",
-        "copyto",
-        "cos",
-        "cosh",
-        "divide",
-        "dot",
-        "einsum",
-        "empty",
-        "equal",
-        "errstate",
-        "exp",
-        "expm1",
-        "floor",
-        "full",
-        "greater",
-        "less",
-        "less_equal",
-        "log",
-        "log1p",
-        "logical_and",
-        "logical_not",
-        "logical_or",
-        "matmul",
-        "maximum",
-        "minimum",
-        "multiply",
-        "negative",
-        "not_equal",
-        "ones",
-        "power",
-        "sign",
-        "sin",
-        "sinh",
-        "sqrt",
-        "square",
-        "subtract",
-        "take",
-        "tan",
-        "tanh",
-        "where",
-        "zeros",
-    ]
-)
 _MODULE_NAMES = frozenset(
-    [
-        "bind",
-        "predict",
-        "metrics",
-        "vjp",
-        "initial",
-        "layout",
-        "pack",
-        "unpack",
-        "found",
-        "lengths",
-        "several",
-        "rows",
-        "count",
-        "blocks",
-        "DataError",
-        "MODEL",
-        "VERSION",
-        "SOURCE_SHA256",
-        "ROWS",
-        "AXES",
-        "CONSTANTS",
-        "INPUTS",
-        "PARAMETERS",
-        "OUTPUTS",
-        "METRICS",
-        "OBJECTIVES",
-        "_read",
-        "_fit",
-        "_cut",
-        "_vector",
-        "_gradient",
-        "_numbers",
-        "_lengths",
-        "_layout",
-        "_shape",
-        "_bounded",
-        "_free",
-        "_column",
-        "_read_seeds",
-        "_Outputs",
-        "_Metrics",
-        "_Pullback",
-        "_Objective",
-        "_OBJECTIVES",
-    ]
+    "bind predict metrics vjp initial layout pack unpack found lengths several rows count blocks DataError MODEL "
+    "VERSION SOURCE_SHA256 ROWS AXES CONSTANTS INPUTS PARAMETERS OUTPUTS METRICS OBJECTIVES _read _fit _cut _vector "
+    "_gradient _numbers _lengths _layout _shape _bounded _free _column _read_seeds _Outputs _Metrics _Pullback "
+    "_Objective _OBJECTIVES".split()
 )

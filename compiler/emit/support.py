@@ -3,6 +3,12 @@
 The text stands in the module as it is here; it works from the module's own tables (`INPUTS`, `PARAMETERS`, `AXES`).
 """
 
+OF_NUMPY = frozenset(
+    "argwhere array asarray ascontiguousarray concatenate empty errstate exp floor full int64 isfinite isin log "
+    "ndarray prod random shape zeros".split()
+)
+"""What is written `numpy.name`, here and in the functions of the module's face."""
+
 SUPPORT = '''
 class DataError(ValueError):
     """Data, parameters or seeds that do not fit the model."""

@@ -1,4 +1,4 @@
-"""The ufunc of each one-operation Map.
+"""The ufunc of each one-operation Map, and all that a module may import from NumPy.
 
 Takes a Map's expression; gives the ufunc's name and its arguments, each a placeholder or a number. What is not in the
 tables has been taken apart in `lower`.
@@ -45,6 +45,12 @@ NAMES: dict[type, str] = {
     functions.either: "logical_or",
     functions.negation: "logical_not",
 }
+
+FUNCTIONS = frozenset(NAMES.values()) | frozenset(
+    "add subtract multiply divide negative square sqrt power greater where copyto take dot matmul einsum argmax argmin "
+    "arange array asarray ascontiguousarray empty full ones zeros errstate".split()
+)
+"""What is written `from numpy import ...`: nothing else is imported by a module, whatever its model."""
 
 
 def ufunc(expression: Expr) -> tuple[str, tuple[Expr, ...]] | None:
