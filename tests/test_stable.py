@@ -374,6 +374,11 @@ def test_what_looks_like_a_form_keeps_its_value(name: str) -> None:
     np.testing.assert_allclose(module.predict(theta, {})["v"], truth(z, w), rtol=1e-13)
 
 
+def test_a_product_with_a_sum_of_exponentials_is_no_softmax() -> None:
+    of, _ = compiled("axis k: 3\nparam z[k] = 0, w > 0 = 1\noutput v = exp(z)*sum[k](exp(z))*w\nminimize sum(v)\n")
+    assert not kinds(of.program)["logsumexp"]
+
+
 def test_what_a_form_shares_keeps_its_own_value() -> None:
     of, module = compiled(
         "axis k: 3\nparam z[k] = 0\ne = exp(-z)\nbelow = 1 + e\n"

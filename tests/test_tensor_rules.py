@@ -228,6 +228,9 @@ def test_a_sum_over_a_broadcast_is_its_length() -> None:
     wide = graph.map(sympy.sin(_0), [graph.spread(b, [n])])
     of = replace(of, outputs=(("value", graph.contract([wide], [n])),))
     assert formula(value(simplify_tensors(of))) == "sin(b)*size(n)"
+    # One that is not summed is still there in what is asked for.
+    of = simplify_tensors(replace(of, outputs=(("value", wide),)))
+    assert formula(value(of)) == "spread[n](sin(b))"
 
 
 def test_a_scatter_of_a_broadcast_counts_the_axes_that_are_gone() -> None:
@@ -268,6 +271,9 @@ POINTWISE: dict[str, tuple[str, str]] = {
     "a logarithm undone": ("log(exp(y*b))", "b*y"),
     "equal terms counted": ("sin(y*b) + sin(y*b) + sin(y*b)", "3*sin((b*y))"),
     "complements": ("y*(1 - sigmoid(b*y)) + y*sigmoid(b*y)", "y"),
+    "factored, inside a function": ("sin(b*y + b*u)", "sin(((u + y)*b))"),
+    "terms of one array collected": ("b*y - c*y + u", "((b - exp(c))*y) + u"),
+    "fractions joined": ("1 - b*u/(1 + b*u)", "1/((b*u) + 1)"),
     "small axes first": ("(y*b)*(u*c)", "(b*exp(c))*(u*y)"),
     "sigmoid and its complement": ("(1 - y)*sigmoid(b*u) - y*sigmoid(-b*u)", "sigmoid((b*u)) - y"),
     "softplus and its complement": ("(1 - y)*softplus(b*u) + y*softplus(-b*u)", "-((u*y)*b) + softplus((b*u))"),

@@ -929,7 +929,8 @@ class Routine:
         names = [axis.name for axis in axes]
         where = self._positions(node, out, index, axes)
         text = self.aligned(value, names)
-        if node.summed:
+        # An index that has the axis along which it counts may hold one position twice.
+        if node.summed or node.along.name in names:
             self.say(f"{self.use('add')}.at({out.text}, ({where}), {text})")
         else:
             self.say(f"{out.text}[{where}] = {text}")
