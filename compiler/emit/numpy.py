@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import sympy
 from sympy import Expr
 
-from ..graph import Axis, Constant, Leaf, Map, Node, Program, data_length, reachable
+from ..graph import Axis, Constant, Leaf, Map, Node, Program, Slice, Stack, data_length, reachable
 from ..plan import Plan, make_plan
 from ..source import Source
 from .allowed import verify
@@ -297,6 +297,8 @@ class _Writer:
         """A name for people, and whether it is the node's own: else it is the statement's, an adjoint's marked."""
         if node.id in self.named:
             return self.named[node.id], True
+        if isinstance(node, Stack):
+            return "columns", False
         if node.id in self.of_parameter and node.id not in self.forward:
             return f"d_{self.of_parameter[node.id]}", False
         name = self.lines.name(node)
@@ -383,22 +385,37 @@ class _Writer:
         counts: dict[int, int] = {}
         for root in plan.roots:
             counts[root.id] = counts.get(root.id, 0) + 1
-        users = {o.id for t in ("step", "block", "finish") for n in plan.sections[t] for o in n.operands}
-        for parameter in self.program.parameters:
-            node = gradient[parameter.name]
-            if (
-                parameter.axes
-                and isinstance(node, Map)
-                and plan.times[node.id] in ("step", "finish")
-                and counts[node.id] == 1
-                and node.id not in users
-                and set(node.names) == {axis.name for axis in parameter.axes}
-            ):
-                routine.direct[node.id] = self._target(routine, parameter.name, parameter.axes)
+        users: dict[int, list[Node]] = {}
+        for node in (n for t in ("step", "block", "finish") for n in plan.sections[t]):
+            for operand in node.operands:
+                users.setdefault(operand.id, []).append(node)
 
-    def _target(self, routine: Routine, name: str, axes: Sequence[Axis]) -> Ref:
-        start, stop = (length(part, routine.lengths) for part in self.places[name])
-        view = routine.names.fresh(f"gradient_{name}")
+        def last(node: Node) -> bool:
+            return isinstance(node, Map) and plan.times[node.id] in ("step", "finish")
+
+        for i, parameter in enumerate(self.program.parameters):
+            node = gradient[parameter.name]
+            if parameter.axes:
+                own = counts[node.id] == 1 and node.id not in users
+                if own and last(node) and set(node.names) == {axis.name for axis in parameter.axes}:
+                    routine.direct[node.id] = self._target(routine, [parameter.name], parameter.axes)
+            elif isinstance(node, Slice) and node.drop and node.along.length.is_Integer and last(node.operands[0]):
+                # Scalars in a row that are one vector's positions in order are written as that vector.
+                whole, count = node.operands[0], int(node.along.length)
+                run = self.program.parameters[i : i + count]
+                places = [gradient[p.name] for p in run]
+                expected = [(whole.id, k) for k in range(count)]
+                found = [(n.operands[0].id, n.start) for n in places if isinstance(n, Slice) and n.drop and not n.axes]
+                alone = len(users[whole.id]) == count and all(counts[n.id] == 1 and n.id not in users for n in places)
+                if found == expected and alone and len(whole.axes) == 1:
+                    target = self._target(routine, [p.name for p in run], whole.axes)
+                    routine.direct |= dict.fromkeys([whole.id, *(n.id for n in places)], target)
+
+    def _target(self, routine: Routine, parameters: Sequence[str], axes: Sequence[Axis]) -> Ref:
+        """The gradient's part of parameters that stand next to each other."""
+        start = length(self.places[parameters[0]][0], routine.lengths)
+        stop = length(self.places[parameters[-1]][1], routine.lengths)
+        view = routine.names.fresh(f"gradient_{'_'.join(parameters)}")
         shape = ", ".join(routine.length(axis) for axis in axes)
         reshaped = f".reshape({shape})" if len(axes) > 1 else ""
         routine.out_lines.append(f"{view} = out[{start}:{stop}]{reshaped}")
@@ -417,7 +434,7 @@ class _Writer:
             elif not ref.axes:
                 lines.append(f"out[{start}:{stop}] = {routine.note(ref)}")
             else:
-                target = self._target(routine, parameter.name, parameter.axes)
+                target = self._target(routine, [parameter.name], parameter.axes)
                 routine.used["out"][target.text] = None
                 value = routine.aligned(ref, target.layout)
                 lines.append(f"{routine.use('copyto')}({target.text}, {value})")
@@ -446,7 +463,6 @@ class _Writer:
         self.used |= used
         if risky:
             self.used.add("errstate")
-        del plan
         return "\n".join(body) + "\n"
 
     def _rebind(self, routine: Routine, needs: Sequence[str], gradient: bool, seeded: bool) -> list[str]:

@@ -35,7 +35,7 @@ from ..graph import (
     Stack,
     Stop,
 )
-from ..plan import Buffer, Plan
+from ..plan import Buffer, Plan, is_alias
 from .names import Names
 from .numbers import length, number
 from .ufuncs import ufunc
@@ -152,7 +152,7 @@ class Routine:
                 self._remark = self.remark(node)
                 if time == "bind":
                     self._bind(node)
-                else:
+                elif not (is_alias(node) and node.id in self.direct):
                     self._step(node)
 
     def use(self, name: str) -> str:
@@ -393,8 +393,9 @@ class Routine:
 
     def _argument(self, node: Map, argument: Expr, layout: Sequence[str]) -> str:
         if argument.is_Symbol:
-            ref = self.ref(_operand(node, argument))
-            return self._cell(ref) if ref.home == "number" else self.aligned(ref, layout)
+            operand = _operand(node, argument)
+            ref = self.ref(operand)
+            return self.aligned(ref, layout) if ref.axes else self._cell(ref, operand.dtype)
         return number(argument)
 
     # ---------------------------------------------------------------------------------------------- step, block, finish
@@ -471,14 +472,23 @@ class Routine:
         self.theta_lines.append(f"{name} = theta[{length(start, self.lengths)}:{length(stop, self.lengths)}]{reshaped}")
         self.refs[node.id] = Ref(name, axes, "theta")
 
-    def _cell(self, ref: Ref) -> str:
-        """A scalar parameter as a view without axes: a ufunc takes it in half the time that a Python float needs."""
+    def _cell(self, ref: Ref, dtype: str) -> str:
+        """A scalar for a ufunc, which takes an array without axes in half the time that a Python float needs.
+
+        A parameter is a view of the vector, a number that is known when data is bound is held as an array too.
+        """
+        fixed = ref.home == "fixed" and self.section != "bind" and dtype == "float" and ref.text.isidentifier()
+        if ref.home != "number" and not fixed:
+            return self.note(ref)
         key = (ref.text, "cell")
         if key not in self.views:
             name = self.names.fresh(f"{ref.text}_cell")
-            start = next(place for other, place in self.scalar_parameters if other == ref.text)
-            self.theta_lines.append(f"{name} = theta[{start}:{_next(start)}].reshape(())")
-            self.views[key] = Ref(name, (), "theta")
+            if fixed:
+                self.fixed_lines.append(f"{name} = {self.use('array')}({ref.text}, DTYPE)")
+            else:
+                start = next(place for other, place in self.scalar_parameters if other == ref.text)
+                self.theta_lines.append(f"{name} = theta[{start}:{_next(start)}].reshape(())")
+            self.views[key] = Ref(name, (), "fixed" if fixed else "theta")
         return self.note(self.views[key])
 
     def _sum_name(self, node: Node) -> str:
@@ -853,7 +863,8 @@ class Routine:
         text = self._section_text(node)
         colons = [":"] * position
         suffix = f"[{', '.join([*colons, text])}]"
-        if not node.drop and node.step < 0:
+        to_the_end = node.start == node.length - 1 and node.step == -1
+        if not node.drop and node.step < 0 and not to_the_end:
             suffix += f"[{', '.join([*colons, ':' + length(node.length, self.lengths)])}]"
         axes = list(operand.axes)
         if node.drop:

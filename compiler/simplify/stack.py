@@ -11,8 +11,11 @@ import sympy
 from sympy import Add, Integer, Mul
 
 from ..elementary import add, build, multiply
-from ..graph import Axis, Constant, Contract, Graph, Map, Node, Program, reachable, rewrite
+from ..graph import Axis, Constant, Contract, Graph, Map, Node, Program, Slice, reachable, rewrite
 from .window import region, window
+
+MANY = 4
+"""Scalars from which on one call of NumPy is faster than Python's own arithmetic with each."""
 
 Orders = dict[frozenset[int], tuple[int, ...]]
 
@@ -22,7 +25,7 @@ def stack_terms(program: Program) -> Program:
     if program.rows is None:
         return program
     orders: Orders = {}
-    return _sums_against_columns(_sums_of_columns(program, orders), orders)
+    return _scaled_together(_sums_against_columns(_sums_of_columns(program, orders), orders))
 
 
 def _axis(graph: Graph, count: int) -> Axis:
@@ -119,6 +122,41 @@ def _sums_against_columns(program: Program, orders: Orders) -> Program:
         matrix = graph.stack([group[key] for key in order], axis)
         sums = graph.contract([matrix, new_value], [value.axis(rows)])
         return graph.slice(sums, axis.name, Integer(order.index(column.id)), 1, Integer(1), True)
+
+    return rewrite(program, rule)
+
+
+def _scaled_together(program: Program) -> Program:
+    """The program with what is done alike to many single sums of one product done to all of them at once."""
+    graph = program.graph
+    alike: dict[tuple[object, ...], set[int]] = {}
+
+    def key(node: Node) -> tuple[tuple[object, ...], Slice] | None:
+        """What is done and to which product, and the sum that it is done to."""
+        if not isinstance(node, Map) or node.axes:
+            return None
+        sums = [o for o in node.operands if isinstance(o, Slice) and o.drop and isinstance(o.operands[0], Contract)]
+        if len(sums) != 1 or any(o.trained for o in node.operands if o is not sums[0]):
+            return None
+        whole = sums[0].operands[0]
+        others = tuple(whole.id if o is sums[0] else o.id for o in node.operands)
+        return (node.expression, whole.id, others), sums[0]
+
+    for node in reachable(program.roots()):
+        found = key(node)
+        if found is not None:
+            alike.setdefault(found[0], set()).add(node.id)
+
+    def rule(node: Node, operands: tuple[Node, ...]) -> Node:
+        found = key(node)
+        if found is None or len(alike.get(found[0], ())) < MANY:
+            return graph.remake(node, operands) if operands else node
+        one = found[1]
+        at = node.operands.index(one)
+        new = operands[at]
+        assert isinstance(node, Map) and isinstance(new, Slice)
+        several = graph.map(node.expression, [*operands[:at], new.operands[0], *operands[at + 1 :]])
+        return graph.slice(several, one.along.name, one.start, one.step, one.length, True)
 
     return rewrite(program, rule)
 
