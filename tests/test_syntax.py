@@ -330,11 +330,11 @@ def test_brackets_belong_to_the_place() -> None:
 
 
 def code(text: str) -> str:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ModelError) as caught:
         parse(Source("test.model", text))
     assert len(str(caught.value)) < 20_000
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
     return caught.value.diagnostics[0].code
 
 
