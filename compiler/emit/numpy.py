@@ -450,7 +450,6 @@ class _Writer:
         gradient: bool,
         seeded: bool = False,
     ) -> str:
-        plan = routine.plan
         used = routine.used_functions
         risky = used & RISKY
         body: list[str] = [f"class {title}:", f'    """{document}"""', ""]

@@ -154,7 +154,8 @@ def _scaled_together(program: Program) -> Program:
         one = found[1]
         at = node.operands.index(one)
         new = operands[at]
-        assert isinstance(node, Map) and isinstance(new, Slice)
+        assert isinstance(node, Map)
+        assert isinstance(new, Slice)
         several = graph.map(node.expression, [*operands[:at], new.operands[0], *operands[at + 1 :]])
         return graph.slice(several, one.along.name, one.start, one.step, one.length, True)
 
