@@ -325,7 +325,10 @@ def _log_of_selection(graph: Graph, inside: Node) -> Node | None:
         base = base.operands[0]
     if not (selections and isinstance(base, Map)):
         return None
-    seen = window(graph.map(log(_0), [base]), lambda inner: True, DEPTH)
+    whole = graph.map(log(_0), [base])
+    if not isinstance(whole, Map):
+        return None
+    seen = window(whole, lambda inner: True, DEPTH)
     found = recognise(seen.expression)
     if isinstance(found, log):
         return None
