@@ -15,6 +15,7 @@ from sympy import Integer, exp
 
 from gradc.compiler.check_graph import Malformed, checked
 from gradc.compiler.differentiate import partial
+from gradc.compiler.functions import less
 from gradc.compiler.graph import (
     Axis,
     Constant,
@@ -326,6 +327,16 @@ def test_a_broken_node_is_told_with_its_neighbours() -> None:
     assert str(caught.value) == (
         "4:Contract[] of 0:Leaf[n, k], 3:Map[n, k]: its axes are not those of its operands without the summed"
     )
+
+
+def test_an_output_that_lost_an_axis_or_its_type_is_refused() -> None:
+    broken = Broken()
+    before = broken.program(broken.map)
+    assert checked(broken.program(broken.exp), before)  # the same axes and type, whatever it is
+    for other in (broken.contract, broken.graph.index(broken.k), broken.graph.map(less(_0, 0), [broken.map])):
+        with pytest.raises(Malformed) as caught:
+            checked(broken.program(other), before)
+        assert caught.value.rule == "an output has other axes or another type than it had"
 
 
 def test_a_node_that_a_pass_left_behind_is_not_asked() -> None:
