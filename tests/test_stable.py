@@ -32,9 +32,9 @@ from .harness import compiled
 Array = npt.NDArray[Any]
 Scalar = Callable[..., Any]
 
-EPS = float(np.finfo(np.float64).eps)
+EPS = {dtype: float(np.finfo(dtype).eps) for dtype in ("float64", "float32")}
 ULPS = 8
-LEAST = 1e-307
+LEAST = {"float64": 1e-307, "float32": 1e-37}
 """What is smaller may be 0."""
 
 _0, _1, _2 = placeholder(0), placeholder(1), placeholder(2)
@@ -54,11 +54,11 @@ def kinds(program: Program) -> Counter[str]:
     return maps + Counter(node.operator for node in nodes if isinstance(node, Reduce))
 
 
-def off(found: float, truth: Any, condition: Any) -> float:
+def off(found: float, truth: Any, condition: Any, dtype: str = "float64") -> float:
     """The error in units of what is allowed; infinite where the number is not finite."""
     if not np.isfinite(found):
         return float("inf")
-    allowed = ULPS * EPS * (abs(truth) + abs(condition)) + mpf(LEAST)
+    allowed = ULPS * EPS[dtype] * (abs(truth) + abs(condition)) + mpf(LEAST[dtype])
     return float(abs(mpf(float(found)) - truth) / allowed)
 
 
@@ -129,13 +129,13 @@ FORMS = {
 }
 
 
-def errors(form: Form, without: tuple[str, ...]) -> tuple[Counter[str], list[float]]:
+def errors(form: Form, without: tuple[str, ...], dtype: str = "float64") -> tuple[Counter[str], list[float]]:
     """What stands in the program, and by how much value and gradient miss the truth at every point."""
     sign = " > 0" if form.positive else ""
     text = (
         f"axis k: {len(form.points)}\nparam z[k]{sign} = 1\n{form.before}v = {form.text}\nminimize sum(v)\noutput v\n"
     )
-    of, module = compiled(text, without=without)
+    of, module = compiled(text, without=without, dtype=dtype)
     theta = module.pack({"z": np.array(form.points)})
     seen = module.unpack(theta)["z"]
     value, (_, gradient) = module.predict(theta, {})["v"], module.bind({})(theta)
@@ -145,8 +145,8 @@ def errors(form: Form, without: tuple[str, ...]) -> tuple[Counter[str], list[flo
         # A bounded parameter is exp(theta), and what is trained is theta.
         scale = z if form.positive else 1
         slope, bend = mpmath.diff(form.truth, z), mpmath.diff(form.truth, z, 2)
-        found.append(off(value[i], form.truth(z), z * slope))
-        found.append(off(gradient[i], scale * slope, scale * z * bend))
+        found.append(off(value[i], form.truth(z), z * slope, dtype))
+        found.append(off(gradient[i], scale * slope, scale * z * bend, dtype))
     return kinds(of.program), found
 
 
@@ -157,6 +157,11 @@ def test_a_form_fires_and_is_accurate(name: str) -> None:
     assert all(there[kind] for kind in form.becomes)
     assert not any(there[kind] for kind in form.gone)
     assert max(found) <= 1
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_form_is_as_accurate_in_single_precision(name: str) -> None:
+    assert max(errors(FORMS[name], (), "float32")[1]) <= 1
 
 
 @pytest.mark.parametrize("name", FORMS)
