@@ -348,6 +348,10 @@ def _softmax(w: Writer, within: Axes, depth: int) -> Value | None:
 
 
 def _gather(w: Writer, within: Axes, depth: int) -> Value | None:
+    shuffle = [v for v in w.values if v.text == "shuffle"]
+    if shuffle and within.get("k") == "" and w.maybe(50):
+        inner = w.along(w.number(within, depth), "k", "")
+        return Value(f"({inner.text})[k = shuffle]", inner.axes)
     free = [axis for axis in w.axes if axis not in within and axis in ("k", "v", "j")]
     if not free:
         return None
@@ -495,6 +499,7 @@ INPUTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("label", ("n",), "k"),
     ("token", ("n", "t"), "v"),
     ("pick", ("j",), "k"),
+    ("shuffle", ("k",), "k"),
     ("flag", ("n",), "bool"),
     ("mask", ("n", "k"), "bool"),
 )

@@ -221,8 +221,6 @@ ROWS = 33_000
 LEAST = 256 * 1024
 """Bytes: less than any array along the rows, and more than the buffers of 8,192 numbers that a ufunc may take to
 itself while it broadcasts."""
-NOT_YET = ("digits", "transfer", "gather", "another row")
-"""Models that gather by an index: NumPy's fancy indexing makes an array, which is then copied."""
 
 
 def peak_of(objective: Any, theta: Array, gradient: Array) -> tuple[int, int]:
@@ -241,7 +239,7 @@ def peak_of(objective: Any, theta: Array, gradient: Array) -> tuple[int, int]:
     return peak - before, after - before
 
 
-@pytest.mark.parametrize("name", [name for name in BLOCKY if name not in NOT_YET])
+@pytest.mark.parametrize("name", BLOCKY)
 def test_a_step_allocates_nothing(name: str) -> None:
     _, module = compiled(BLOCKY[name], name)
     data = sample(module, lengths={"n": ROWS, "feature": 3, "d": 2, "k": 2, "t": 3})

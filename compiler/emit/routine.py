@@ -929,10 +929,53 @@ class Routine:
         shared = set(array.layout) & set(index.layout)
         position = array.layout.index(node.along.name)
         taken = [*array.layout[:position], *index.layout, *array.layout[position + 1 :]]
-        if not shared and index.axes and taken == list(out.layout):
+        if not shared and taken == list(out.layout):
             self.say(f'{self.use("take")}({self.note(array)}, {self.note(index)}, {position}, {out.text}, "clip")')
             return
-        self.say(f"{self.use('copyto')}({out.text}, {self._gathered(node)})")
+        flat = self.view(array, (array.layout,))
+        if flat is None or not array.contiguous or not index.axes:
+            self.say(f"{self.use('copyto')}({out.text}, {self._gathered(node)})")
+            return
+        places = self._places_in(array, node.along, index, out)
+        self.say(f'{self.use("take")}({self.note(flat)}, {places}, 0, {out.text}, "clip")')
+
+    def _places_in(self, array: Ref, along: Axis, index: Ref, out: Ref) -> str:
+        """Where in the flattened array each element of `out` stands, in memory that is there already.
+
+        NumPy's own indexing by several arrays makes a new one at each step.
+        """
+        rows = self.plan.rows if self.section == "block" else None
+        others = [axis for axis in array.axes if axis.name != along.name]
+        stride = dict[str, Expr]()
+        step: Expr = sympy.Integer(1)
+        for axis in reversed(array.axes):
+            stride[axis.name] = step
+            step = sympy.expand(step * axis.length)
+        of_index = self.aligned(index, out.layout)
+        if not others and stride[along.name] == 1:
+            return of_index
+        name = self.names.fresh("places")
+        found = self._scratch(Buffer(name, out.axes, "int", rows is not None and rows in out.layout))
+        if stride[along.name] != 1:
+            by = length(stride[along.name], self.lengths)
+            self.say(f"{self.use('multiply')}({of_index}, {by}, {found.text})")
+            of_index = found.text
+        if others:
+            start = self.names.fresh("origin")
+            terms = []
+            for i, axis in enumerate(others):
+                count = self.rows_name if axis.name == rows else self.length(axis)
+                behind = len(others) - i - 1
+                term = f"{self.use('arange')}({count})" + (f"[:{', None' * behind}]" if behind else "")
+                by = stride[axis.name]
+                terms.append(term if by == 1 else f"{term} * {_factor(by, self.lengths)}")
+            self.allocations[start] = " + ".join(terms)
+            by_block = bool(others) and others[0].name == rows
+            if by_block:
+                self.block_definitions[start] = f"{start}[:count]"
+            origin = self.aligned(Ref(start, tuple(others), "block" if by_block else "fixed"), out.layout)
+            self.say(f"{self.use('add')}({of_index}, {origin}, {found.text})")
+        return found.text
 
     def _scattered(self, node: Scatter, out: Ref) -> None:
         value, index = self.ref(node.operands[0]), self.ref(node.operands[1])
@@ -945,6 +988,11 @@ class Routine:
             self.say(f"{self.use('add')}.at({out.text}, ({where}), {text})")
         else:
             self.say(f"{out.text}[{where}] = {text}")
+
+
+def _factor(of: Expr, lengths: dict[str, str]) -> str:
+    text = length(of, lengths)
+    return f"({text})" if of.is_Add else text
 
 
 def _next(place: str) -> str:
