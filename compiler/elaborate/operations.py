@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import add, mul, sub, truediv
 
 import sympy
 from sympy import Expr
@@ -107,16 +108,29 @@ def no_value(reason: numbers.NoValue, span: Span) -> Mistake:
     return Mistake("E0410", f"this {reason}", span, help=help)
 
 
+OPERATORS: dict[str, Callable[[Expr, Expr], Expr]] = {"+": add, "-": sub, "*": mul, "/": truediv}
+ARITHMETIC: dict[str, Expr] = {
+    **{operator: function(_0, _1) for operator, function in OPERATORS.items()},
+    "^": functions.power(_0, _1),
+}
+"""The operators on numbers, as expressions in placeholders."""
+
+
 def arithmetic(graph: Graph, operator: str, left: Node, right: Node, span: Span) -> Node:
     """`left operator right` for + - * / ^."""
-    if operator == "/" and isinstance(right, Constant) and right.value == 0:
-        raise no_value(numbers.NoValue("divides by zero"), span)
-    if operator == "^" and isinstance(right, Constant):
-        template = sympy.Pow(_0, right.value)
-        if not isinstance(left, Constant):
-            return graph.map(template, [left])
-    templates = {"+": _0 + _1, "-": _0 - _1, "*": _0 * _1, "/": _0 / _1, "^": functions.power(_0, _1)}
-    return mapped(graph, templates[operator], [left, right], span, lambda v: numbers.arithmetic(operator, v[0], v[1]))
+    match left, right:
+        case _, Constant() if operator == "/" and right.value == 0:
+            raise no_value(numbers.NoValue("divides by zero"), span)
+        case Constant(), Constant():
+            pass
+        case _, Constant() if operator == "^":
+            return graph.map(sympy.Pow(_0, right.value), [left])
+        # Written in at once: to put a number into a template takes twice as long.
+        case _, Constant():
+            return graph.map(OPERATORS[operator](_0, right.value), [left])
+        case Constant(), _ if operator in OPERATORS:
+            return graph.map(OPERATORS[operator](left.value, _0), [right])
+    return mapped(graph, ARITHMETIC[operator], [left, right], span, lambda v: numbers.arithmetic(operator, v[0], v[1]))
 
 
 def negated(graph: Graph, node: Node, span: Span) -> Node:

@@ -17,21 +17,25 @@ from .support import OF_NUMPY
 from .ufuncs import FUNCTIONS
 
 
-def _kinds(names: str) -> tuple[type[ast.AST], ...]:
-    return tuple(getattr(ast, name) for name in names.split())
+def _kinds(names: str) -> frozenset[type[ast.AST]]:
+    return frozenset(getattr(ast, name) for name in names.split())
 
 
 FREE = _kinds(
     "Assign AugAssign Return If For With withitem Raise Try Continue Subscript Slice Tuple List BinOp UnaryOp BoolOp "
-    "Compare IfExp ListComp GeneratorExp DictComp comprehension Load Store operator unaryop boolop cmpop"
+    "Compare IfExp ListComp GeneratorExp DictComp comprehension Load Store And Or Add Sub Mult Div FloorDiv Pow Invert "
+    "Not USub Eq NotEq Lt LtE Gt GtE Is IsNot In NotIn"
 )
 """What may stand anywhere in a function."""
 
 CHECKED = _kinds(
-    "Module Import ImportFrom alias ClassDef FunctionDef arguments arg Expr ExceptHandler Name Attribute Starred "
-    "Constant Dict Call keyword JoinedStr FormattedValue"
+    "Import ImportFrom alias ClassDef FunctionDef arguments arg Expr ExceptHandler Name Attribute Starred Constant "
+    "Dict Call keyword JoinedStr FormattedValue"
 )
 """What may stand where `_objection` finds nothing against it."""
+
+PLACES = _kinds("Module ClassDef Raise")
+"""Where only some of these may stand: `_misplaced` knows."""
 
 LITERALS = _kinds("Constant Dict Tuple List Name Load UnaryOp USub")
 
@@ -81,15 +85,34 @@ def verify(text: str) -> None:
     if strange is not None:
         raise Refused("a character that is not plain ASCII", text[: text.index(strange)].count("\n") + 1)
     tree = ast.parse(text)
-    for parent in ast.walk(tree):
-        for node in ast.iter_child_nodes(parent):
-            what = _misplaced(node, parent) if isinstance(parent, ast.Module | ast.ClassDef | ast.Raise) else None
-            if what is None and not isinstance(node, FREE):
-                what = _objection(node, parent) if isinstance(node, CHECKED) else f"a {type(node).__name__}"
+    outside = list(_parts(tree))
+    defined = {node.name for node, _ in outside if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    defined |= {node.name for node, _ in outside if isinstance(node, ast.alias)}
+    defined |= {node.id for node, _ in outside if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    for parts in (outside, *(list(_parts(node)) for node, _ in outside if isinstance(node, ast.FunctionDef))):
+        for node, parent in parts:
+            kind = type(node)
+            what = _misplaced(node, parent) if type(parent) in PLACES else None
+            if what is None and kind not in FREE:
+                what = _objection(node, parent) if kind in CHECKED else f"a {kind.__name__}"
             if what is not None:
                 raise Refused(what, getattr(node, "lineno", getattr(parent, "lineno", 0)))
-    for line, what in _names(tree):
-        raise Refused(what, line)
+        for line, what in _names([node for node, _ in parts], defined | BUILTINS):
+            raise Refused(what, line)
+
+
+def _parts(scope: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
+    """Each node below, and the one that it stands in; what stands in a function below is left out."""
+    todo = [scope]
+    while todo:
+        parent = todo.pop()
+        for field in parent._fields:
+            value = getattr(parent, field)
+            for node in value if type(value) is list else (value,):
+                if isinstance(node, ast.AST):
+                    yield node, parent
+                    if node._fields and type(node) is not ast.FunctionDef:
+                        todo.append(node)
 
 
 def _misplaced(node: ast.AST, parent: ast.AST) -> str | None:
@@ -100,7 +123,7 @@ def _misplaced(node: ast.AST, parent: ast.AST) -> str | None:
         case ast.Module() | ast.ClassDef(), ast.Expr(value=ast.Constant()):
             return None
         case ast.Module(), ast.Assign(targets=[ast.Name()], value=value):
-            return None if all(isinstance(part, LITERALS) for part in ast.walk(value)) else "work at import"
+            return None if all(type(part) in LITERALS for part in ast.walk(value)) else "work at import"
         case ast.ClassDef(name=name, bases=bases), ast.Name(id="ValueError") if name == EXCEPTION and node in bases:
             return None
         case (ast.ClassDef(), ast.FunctionDef()) | (ast.Raise(), ast.Constant(value=None)):
@@ -182,22 +205,15 @@ def _definition(node: ast.stmt, parent: ast.AST) -> str | None:
     return f"a {type(node).__name__} of another kind"
 
 
-def _names(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def _names(nodes: list[ast.AST], known: set[str]) -> Iterator[tuple[int, str]]:
     """Names that nothing binds, calls of a value, and second meanings of a name: the line, and what it holds."""
-    module = {alias.name for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names}
-    module |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    tables = [node for node in tree.body if isinstance(node, ast.Assign)]
-    module |= {name.id for table in tables for name in table.targets if isinstance(name, ast.Name)}
-    known = module | BUILTINS
-    for scope in (*tables, *(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))):
-        parts = list(ast.walk(scope))
-        bound = {(part.arg, part.lineno) for part in parts if isinstance(part, ast.arg)}
-        bound |= {(p.id, p.lineno) for p in parts if isinstance(p, ast.Name) and isinstance(p.ctx, ast.Store)}
-        yield from ((line, f"a second meaning of {name}") for name, line in sorted(bound) if name in TAKEN)
-        values = {name for name, _ in bound}
-        for part in parts:
-            match part:
-                case ast.Name(id=name, lineno=line) if name not in values and name not in known:
-                    yield line, f"the name {name}, which nothing binds"
-                case ast.Call(func=ast.Name(id=name), lineno=line) if name in values:
-                    yield line, f"a call of the value {name}"
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    bound = {name.id: name.lineno for name in names if isinstance(name.ctx, ast.Store)}
+    bound |= {node.arg: node.lineno for node in nodes if isinstance(node, ast.arg)}
+    yield from ((line, f"a second meaning of {name}") for name, line in bound.items() if name in TAKEN)
+    for name in names:
+        if name.id not in bound and name.id not in known:
+            yield name.lineno, f"the name {name.id}, which nothing binds"
+    for node in nodes:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in bound:
+            yield node.lineno, f"a call of the value {node.func.id}"

@@ -6,34 +6,19 @@ names in the same order give the same identifiers.
 
 from __future__ import annotations
 
-import builtins
 import keyword
-import re
 import unicodedata
 
-RESERVED = frozenset(
-    {
-        *keyword.kwlist,
-        *keyword.softkwlist,
-        *dir(builtins),
-        *[
-            "self",
-            "data",
-            "theta",
-            "out",
-            "seed",
-            "seeds",
-            "start",
-            "stop",
-            "lengths",
-            "rows_here",
-            "blocks",
-            "loss",
-            "gradient",
-            "several",
-            "whole",
-        ],
-    }
+# Written out, as what `builtins` holds depends on Python's version and on how it was started.
+RESERVED = frozenset(keyword.kwlist) | frozenset(
+    "_ case match type "
+    "abs aiter all anext any ascii bin bool breakpoint bytearray bytes callable chr classmethod compile complex "
+    "copyright credits delattr dict dir divmod enumerate eval exec exit filter float format frozenset getattr "
+    "globals hasattr hash help hex id input int isinstance issubclass iter len license list locals map max "
+    "memoryview min next object oct open ord pow print property quit range repr reversed round set setattr slice "
+    "sorted staticmethod str sum super tuple vars zip "
+    "ValueError KeyError IndexError TypeError "
+    "self data theta out seed seeds start stop lengths rows_here blocks loss gradient several whole".split()
 )
 
 
@@ -68,6 +53,7 @@ class Names:
     def __init__(self, reserved: frozenset[str]) -> None:
         self._taken = set(RESERVED | reserved)
         self._counts: dict[str, int] = {}
+        self._next: dict[str, int] = {}
 
     def numbered(self, name: str) -> str:
         """An identifier `name_1`, `name_2`, ... that nothing else has."""
@@ -83,9 +69,11 @@ class Names:
         """An identifier like `name` that nothing else has."""
         base = identifier(name)
         candidate = base if base not in self._taken else f"{base}_"
-        number = 2
+        stem = base.rstrip("_")
+        number = self._next.get(stem, 2)
         while candidate in self._taken:
-            candidate = f"{re.sub(r'_+$', '', base)}_{number}"
+            candidate = f"{stem}_{number}"
             number += 1
+            self._next[stem] = number
         self._taken.add(candidate)
         return candidate
