@@ -20,7 +20,7 @@ from lark.lexer import Lexer
 from .. import grammar
 from . import expected, tree
 from .source import Diagnostic, Diagnostics, Source, Span, read_source
-from .tokens import Line, Token, lines
+from .tokens import MOST_NESTED, Line, Token, lines
 
 __all__ = ["parse", "read_source"]
 
@@ -128,8 +128,7 @@ def _fed(segment: Sequence[Line]) -> tuple[tree.Statement, ...]:
         except UnexpectedToken:
             raise _Mistake(expected.diagnosis(line, token, _accepted(fed), _language().signs)) from None
         if len(machine.parser_state.state_stack) > _MOST_STATES:
-            message = "this expression is nested too deeply"
-            raise _Mistake(Diagnostic("E0502", message, token.span, help="give its parts names of their own"))
+            raise _nested(token.span)
         fed.append(token)
     result: tuple[tree.Statement, ...] = machine.feed_token(Token("$END", "", fed[-1].span))  # type: ignore[arg-type]
     return result
@@ -169,6 +168,11 @@ class _Mistake(Exception):
     def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__(diagnostic.message)
         self.diagnostic = diagnostic
+
+
+def _nested(place: Span) -> _Mistake:
+    message = "this expression is nested too deeply"
+    return _Mistake(Diagnostic("E0502", message, place, help="give its parts names of their own"))
 
 
 class _Part(NamedTuple):
@@ -452,7 +456,19 @@ def stop(children: Children) -> tree.Expression | None:
 @_rule
 def pipe(children: Children) -> tree.Pipe:
     argument, _, function = children
+    _check_depth(argument, function.span)
     return tree.Pipe(_whole(children), argument, function)
+
+
+def _check_depth(expression: tree.Expression, place: Span) -> None:
+    """_Mistake where as much is applied in a row, as in x |> f |> g or x[...][...], as brackets may be deep."""
+    for _ in range(MOST_NESTED):
+        match expression:
+            case tree.Pipe(argument=inner) | tree.Subscript(value=inner) | tree.Call(function=inner):
+                expression = inner
+            case _:
+                return
+    raise _nested(place)
 
 
 @_rule
@@ -474,6 +490,7 @@ def unary(children: Children) -> tree.Unary:
 @_rule
 def call(children: Children) -> tree.Call:
     function = children[0]
+    _check_depth(function, children[1].span)
     arguments = tuple(child for child in children[1:] if isinstance(child, tree.Argument))
     return tree.Call(_whole(children), function, arguments)
 
@@ -486,6 +503,7 @@ def argument(children: Children) -> tree.Argument:
 
 @_rule
 def subscript(children: Children) -> tree.Subscript:
+    _check_depth(children[0], children[1].span)
     return tree.Subscript(_whole(children), children[0], _all(children[1:]))
 
 

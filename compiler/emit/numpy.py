@@ -549,7 +549,7 @@ class _Writer:
 
     def _note_lengths(self, routine: Routine, ending: Sequence[str]) -> None:
         """The lengths that the call's lines speak of are fixed values like others."""
-        places = [place for _, place in routine.scalar_parameters]
+        places = routine.scalar_parameters.values()
         text = "\n".join([*(line for _, _, line in routine.call_lines), *ending, *places])
         for name in routine.lengths.values():
             if re.search(rf"\b{re.escape(name)}\b", text):
@@ -598,7 +598,7 @@ class _Writer:
         for attribute, home in (("_fixed", "fixed"), ("_views", "theta"), ("_places", "out")):
             if routine.used[home]:
                 inner += _wrapped("", list(routine.used[home]), f" = self.{attribute}")
-        scalars = [(name, place) for name, place in routine.scalar_parameters if name in routine.used["number"]]
+        scalars = [(name, place) for name, place in routine.scalar_parameters.items() if name in routine.used["number"]]
         if scalars:
             everything = len(self.program.parameters) == len(scalars)
             if everything:

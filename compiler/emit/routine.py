@@ -126,7 +126,7 @@ class Routine:
         self.views: dict[tuple[str, str], Ref] = {}
         self.allocations: dict[str, str] = {}
         self.row_bytes: list[Expr] = []
-        self.scalar_parameters: list[tuple[str, str]] = []
+        self.scalar_parameters: dict[str, str] = {}
         self.sums: list[tuple[str, str | None]] = []  # of scalars: name; of arrays: name, part
         self.inputs: dict[str, str] = {}
         self.uses: dict[int, int] = {}
@@ -463,7 +463,7 @@ class Routine:
         start, stop = self.places[node.name]
         name = self.names.fresh(node.name)
         if not node.axes:
-            self.scalar_parameters.append((name, length(start, self.lengths)))
+            self.scalar_parameters[name] = length(start, self.lengths)
             self.refs[node.id] = Ref(name, home="number")
             return
         axes = self._written(node)
@@ -486,7 +486,7 @@ class Routine:
             if fixed:
                 self.fixed_lines.append(f"{name} = {self.use('array')}({ref.text}, DTYPE)")
             else:
-                start = next(place for other, place in self.scalar_parameters if other == ref.text)
+                start = self.scalar_parameters[ref.text]
                 self.theta_lines.append(f"{name} = theta[{start}:{_next(start)}].reshape(())")
             self.views[key] = Ref(name, (), "fixed" if fixed else "theta")
         return self.note(self.views[key])
