@@ -6,9 +6,11 @@ found where it happened, not in the numbers of the emitted module.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from .graph import Contract, Map, Node, Program, Reduce, reachable
+from .graph import Constant, Contract, Map, Node, Program, Reduce, reachable
+from .source import Diagnostic, ModelError, Source, Span
 
 
 @dataclass(eq=False)
@@ -45,4 +47,15 @@ def checked(program: Program, before: Program | None = None) -> Program:
                 raise Malformed(node, "its axes are not those of its operands without the summed")
             case Reduce() if set(node.names) != below - {axis.name for axis in node.reduced}:
                 raise Malformed(node, "its axes are not those of its operand without the reduced")
+    return program
+
+
+def held_by_doubles(program: Program, source: Source) -> Program:
+    """The lowered program itself. ModelError where a gradient has a factor that no double holds."""
+    for node in reachable(program.roots()):
+        numbers = [node.value] if isinstance(node, Constant) else node.expression.args if isinstance(node, Map) else ()
+        if any(value.is_Number and math.isinf(float(value)) for value in numbers):
+            message = "what follows from this has too large a factor: the largest number is about 1.8e308"
+            help = "numbers are doubles: write one between 1e-300 and 1e300, or measure in another unit"
+            raise ModelError((Diagnostic("E0410", message, node.span or Span(source, 0, 0), help=help),))
     return program

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from . import VERSION
-from .check_graph import checked
+from .check_graph import checked, held_by_doubles
 from .differentiate import differentiate
 from .elaborate import elaborate
 from .emit.numpy import emit_numpy
@@ -110,7 +110,7 @@ def stages(source: Source, options: Options | None = None) -> Iterator[tuple[str
         program = stack_terms(program)
         yield "stack", checked(program, written)
     lowered = lower(program, chosen.dtype)
-    yield "lower", checked(lowered)
+    yield "lower", held_by_doubles(checked(lowered), source)
     constants = {n: float(v.value) for n, v in written.named if isinstance(v, Constant) and n in _declared(tree)}
     yield "emit", emit_numpy(lowered, written, source, chosen.dtype, constants, VERSION)
 

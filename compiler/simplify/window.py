@@ -7,6 +7,7 @@ same source gives the same windows on any machine.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ _PRODUCT = placeholder(0) * placeholder(1)
 
 LARGEST = 40
 """Operations in one window."""
+
+SMALLEST = 2.2250738585072014e-308
+"""Of the numbers that a double holds to its full precision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,20 @@ def window(root: Map, enter: Callable[[Map], bool], largest: int = LARGEST) -> W
     for key in sorted(inside):
         node = inside[key]
         known[key] = _applied(node.expression, [known[o.id] for o in node.operands])
-    if len(inside) > 1 and known[root.id].has(sympy.I, sympy.nan, sympy.zoo, sympy.oo):
-        # The root of what is surely negative: no number, and SymPy would go on with a complex one.
+    if len(inside) > 1 and not _of_doubles(known[root.id]):
         return window(root, lambda _: False)
     return Window(known[root.id], operands, len(inside))
+
+
+def _of_doubles(expression: Expr) -> bool:
+    """Whether all its numbers are such that doubles hold.
+
+    The root of what is surely negative is none, and SymPy would go on with a complex one; factors that are put
+    together, as in (1e200*x)^2, may be too large or too small, where what the model computes is neither.
+    """
+    if expression.has(sympy.I, sympy.nan, sympy.zoo, sympy.oo):
+        return False
+    return all(value.is_zero or SMALLEST <= abs(float(value)) < math.inf for value in expression.atoms(sympy.Number))
 
 
 def _applied(operation: Expr, operands: list[Expr]) -> Expr:
