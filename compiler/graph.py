@@ -202,6 +202,21 @@ class Stack(Node):
         return (self.along,)
 
 
+RANK = "0rank"
+"""The axis along a factor's rows. No axis of a model has this name: a digit leads."""
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Factor(Node):
+    """The columns `operands[part]` in the triangular factor of all operands, which are columns along `rows`."""
+
+    rows: str
+    part: int
+
+    def attributes(self) -> tuple[Any, ...]:
+        return (self.rows, self.part)
+
+
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Stop(Node):
     """The operand, without a derivative."""
@@ -460,6 +475,12 @@ class Graph:
         axes = self.ordered([*(a for operand in operands for a in operand.axes), along])
         return self._make(Stack, axes, "float", tuple(operands), along=along)
 
+    def factor(self, columns: Sequence[Node], part: int, rows: str) -> Node:
+        """One of the columns, or sets of them, over the triangular factor of all: one position for each column."""
+        count = sympy.expand(sympy.Add(*(sympy.Mul(*(a.length for a in c.axes if a.name != rows)) for c in columns)))
+        axes = self.ordered([Axis(RANK, count), *(a for a in columns[part].axes if a.name != rows)])
+        return self._make(Factor, axes, "float", tuple(columns), rows=rows, part=part)
+
     def stop(self, operand: Node) -> Node:
         """The operand, without a derivative."""
         return self._make(Stop, operand.axes, operand.dtype, (operand,)) if operand.trained else operand
@@ -504,6 +525,8 @@ class Graph:
                 return self.relabel(operands[0], dict(node.renamed))
             case Spread():
                 return self.spread(operands[0], node.axes)
+            case Factor():
+                return self.factor(operands, node.part, node.rows)
             case Stack():
                 return self.stack(operands, node.along)
             case Stop():

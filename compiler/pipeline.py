@@ -18,6 +18,7 @@ from .elaborate import elaborate
 from .emit.numpy import emit_numpy
 from .graph import Constant, Program
 from .lower import lower
+from .simplify.factor import factor_rows
 from .simplify.pointwise import simplify_pointwise
 from .simplify.stable import stabilise
 from .simplify.stack import stack_terms
@@ -32,6 +33,7 @@ PASSES: Mapping[str, Pass] = {
     "tensor": simplify_tensors,
     "pointwise": simplify_pointwise,
     "stack": stack_terms,
+    "factor": factor_rows,
 }
 """The passes that may be left out: each gives a program of the same values."""
 
@@ -109,10 +111,15 @@ def stages(source: Source, options: Options | None = None) -> Iterator[tuple[str
     if "stack" not in chosen.without:
         program = stack_terms(program)
         yield "stack", checked(program, written)
+    factored = program
+    if "factor" not in chosen.without:
+        factored = factor_rows(program)
+        yield "factor", checked(factored, written)
     lowered = lower(program, chosen.dtype)
     yield "lower", held_by_doubles(checked(lowered), source)
+    other = lowered if factored is program else lower(factored, chosen.dtype)
     constants = {n: float(v.value) for n, v in written.named if isinstance(v, Constant) and n in _declared(tree)}
-    yield "emit", emit_numpy(lowered, written, source, chosen.dtype, constants, VERSION)
+    yield "emit", emit_numpy(lowered, other, written, source, chosen.dtype, constants, VERSION)
 
 
 def _declared(tree: object) -> frozenset[str]:

@@ -59,7 +59,8 @@ OWN = frozenset(
 )
 """What the module's classes have."""
 
-RANDOM = frozenset({"Generator", "Philox"})
+WITHIN = {"random": frozenset({"Generator", "Philox"}), "linalg": frozenset({"qr"})}
+"""What the module uses of parts of NumPy."""
 METHODS = frozenset({"__init__", "__call__"})
 KEYWORDS = frozenset("all axis default dtype order out over where".split())
 DECORATOR = "errstate(all='ignore')"
@@ -142,8 +143,8 @@ def _objection(node: ast.AST, parent: ast.AST) -> str | None:
             return None
         case ast.Attribute(value=ast.Name(id="numpy"), attr=name, ctx=ast.Load()):
             return None if name in OF_NUMPY else f"numpy.{name}"
-        case ast.Attribute(value=ast.Attribute(value=ast.Name(id="numpy"), attr="random"), attr=name, ctx=ast.Load()):
-            return None if name in RANDOM else f"numpy.random.{name}"
+        case ast.Attribute(value=ast.Attribute(value=ast.Name(id="numpy"), attr=part), attr=name, ctx=ast.Load()):
+            return None if name in WITHIN.get(part, ()) else f"numpy.{part}.{name}"
         case ast.Attribute(value=ast.Name(id="self"), attr=name):
             return None if name in OWN else f"the attribute {name}"
         case ast.Attribute(attr=name, ctx=context):
@@ -156,7 +157,7 @@ def _objection(node: ast.AST, parent: ast.AST) -> str | None:
             return None if value is None or isinstance(value, int) else f"a {type(value).__name__}"
         case ast.Call(func=ast.Name() | ast.Attribute() | ast.Call(func=ast.Name())):
             return None
-        case ast.Call(func=ast.Subscript(value=ast.Name(id="_OBJECTIVES"))):
+        case ast.Call(func=ast.Subscript(value=ast.Name(id="_OBJECTIVES" | "_FACTORED"))):
             return None
         case ast.Call():
             return "a call of something computed"

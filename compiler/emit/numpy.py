@@ -16,20 +16,38 @@ from dataclasses import dataclass
 import sympy
 from sympy import Expr
 
-from ..graph import Axis, Constant, Leaf, Map, Node, Program, Slice, Stack, data_length, reachable
+from ..graph import (
+    RANK,
+    Axis,
+    Constant,
+    Contract,
+    Factor,
+    Leaf,
+    Map,
+    Node,
+    Objective,
+    Program,
+    Slice,
+    Stack,
+    data_length,
+    reachable,
+)
 from ..plan import Plan, make_plan
 from ..source import Source
 from .allowed import verify
 from .names import Names
 from .numbers import length
 from .routine import RISKY, Ref, Routine
-from .support import SUPPORT
+from .support import FACTOR, SUPPORT
 from .ufuncs import FUNCTIONS
 
 CACHE = 1_048_576
 """Bytes that a block of rows may use: about a core's second-level cache."""
 LEAST_ROWS = 256
 """Rows below which a block's matrix products would be too thin."""
+
+MOST_COLUMNS = 256
+"""Columns above which their factor takes too long to make for a training of a few steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +69,25 @@ class _Lines:
 
 
 def emit_numpy(
-    program: Program, written: Program, source: Source, dtype: str, constants: Mapping[str, float], version: str
+    program: Program,
+    factored: Program,
+    written: Program,
+    source: Source,
+    dtype: str,
+    constants: Mapping[str, float],
+    version: str,
 ) -> str:
-    """The text of the module. `program` is lowered, `written` as elaborated (for the tables)."""
-    writer = _Writer(program, written, source, dtype)
+    """The text of the module.
+
+    `program` is lowered; so is `factored`, with those objectives over the factor of their columns that allow it;
+    `written` is the program as elaborated, for the tables.
+    """
+    writer = _Writer(program, factored, written, source, dtype)
     classes: list[str] = []
-    for objective in program.objectives:
-        classes.append(writer.objective(objective.name))
+    for objective, other in zip(program.objectives, factored.objectives, strict=True):
+        classes.append(writer.objective(program, objective))
+        if other.value is not objective.value:
+            classes.append(writer.objective(factored, other))
     outputs = [name for name, _ in program.outputs]
     metrics = [name for name, _ in program.metrics]
     if outputs:
@@ -67,7 +97,13 @@ def emit_numpy(
     if program.cotangents:
         classes.append(writer.pullback())
     text = _head(program, source, dtype, constants, version, writer)
-    text += SUPPORT + "".join(f"\n\n{body}" for body in classes) + "\n\n" + _face(program, writer)
+    text += (
+        SUPPORT
+        + (f"\n{FACTOR}" if writer.factored else "")
+        + "".join(f"\n\n{body}" for body in classes)
+        + "\n\n"
+        + _face(program, writer)
+    )
     text = re.sub(r"\n{3,}", "\n\n\n", text)
     verify(text)
     return text
@@ -99,6 +135,7 @@ def _head(
         f"ROWS = {_quoted(program.rows)}",
         f"CACHE = {CACHE}",
         f"LEAST_ROWS = {LEAST_ROWS}",
+        *([f"MOST_COLUMNS = {MOST_COLUMNS}"] if writer.factored else []),
         "",
         *_table("AXES", [(a.name, _length_entry(a.length, a.name)) for a in program.axes]),
         *_table("CONSTANTS", [(key, repr(float(value))) for key, value in constants.items()]),
@@ -235,7 +272,7 @@ def _gradients_of(program: Program) -> dict[int, str]:
 class _Writer:
     """Writes the classes of one module, and keeps what they use of NumPy and what data each needs."""
 
-    def __init__(self, program: Program, written: Program, source: Source, dtype: str) -> None:
+    def __init__(self, program: Program, factored: Program, written: Program, source: Source, dtype: str) -> None:
         self.program = program
         self.source = source
         self.dtype = dtype
@@ -243,7 +280,10 @@ class _Writer:
         self.used: set[str] = set()
         self._needs: dict[str, tuple[str, ...]] = {}
         self.classes: dict[str, str] = {}
-        forward = [o.value for o in program.objectives] + [n for _, n in (*program.outputs, *program.metrics)]
+        self.factored: dict[str, tuple[str, Expr]] = {}  # the class, and the number of columns
+        forward = [o.value for o in (*program.objectives, *factored.objectives)] + [
+            n for _, n in (*program.outputs, *program.metrics)
+        ]
         self.forward = {node.id for node in reachable(forward)}
         spans = [(span.start, span.end, name) for name, span in written.spans.items() if span.source is source]
         spans += [(o.span.start, o.span.end, o.name) for o in written.objectives if o.span is not None]
@@ -299,6 +339,8 @@ class _Writer:
             return self.named[node.id], True
         if isinstance(node, Stack):
             return "columns", False
+        if isinstance(node, Factor) or (not node.trained and any(isinstance(o, Factor) for o in node.operands)):
+            return "factor", False
         if node.id in self.of_parameter and node.id not in self.forward:
             return f"d_{self.of_parameter[node.id]}", False
         name = self.lines.name(node)
@@ -318,11 +360,10 @@ class _Writer:
 
     # --- kinds of classes
 
-    def objective(self, name: str) -> str:
-        """The class of an objective and its gradient."""
-        objective = next(o for o in self.program.objectives if o.name == name)
-        gradient = self.program.gradients[name]
-        plan = make_plan(self.program, [objective.value, *gradient.values()])
+    def objective(self, program: Program, objective: Objective) -> str:
+        """The class of an objective and its gradient, as the program has them."""
+        name, gradient = objective.name, program.gradients[objective.name]
+        plan = make_plan(program, [objective.value, *gradient.values()])
         routine = self._routine(plan)
         self._direct(routine, plan, gradient)
         routine.write()
@@ -331,9 +372,16 @@ class _Writer:
         text = routine.note(loss)
         writes = self._gradient_lines(routine, gradient)
         needs = self._inputs(plan.roots)
-        title = f"_Objective{len(self.classes) + 1}" if len(self.program.objectives) > 1 else "_Objective"
-        self.classes[name] = title
-        document = f"{'Minus the' if objective.sense == 'maximize' else 'The'} value of `{name}`, and its gradient."
+        number = str(program.objectives.index(objective) + 1) if len(program.objectives) > 1 else ""
+        document = f"{'Minus the' if objective.sense == 'maximize' else 'The'} value of `{name}`, and its gradient"
+        if program is self.program:
+            title = self.classes[name] = f"_Objective{number}"
+            document += "."
+        else:
+            title = f"_Factored{number}"
+            columns = next(node for node in plan.sections["bind"] if isinstance(node, Factor)).axis(RANK).length
+            self.factored[name] = title, columns
+            document += ": the rows are not passed through, since the factor of their columns has all of it."
         kind = "float" if objective.value.dtype == "float" else "int"
         returned = text if objective.value.axes or (isinstance(loss, Ref) and kind == "float") else f"float({text})"
         return self._class(routine, title, document, needs, [*writes, f"return {returned}, out"], gradient=True)
@@ -391,7 +439,10 @@ class _Writer:
                 users.setdefault(operand.id, []).append(node)
 
         def last(node: Node) -> bool:
-            return isinstance(node, Map) and plan.times[node.id] in ("step", "finish")
+            time = plan.times[node.id]
+            return (isinstance(node, Map) and time in ("step", "finish")) or (
+                isinstance(node, Contract) and time == "step" and node.dtype == "float"
+            )
 
         for i, parameter in enumerate(self.program.parameters):
             node = gradient[parameter.name]
@@ -451,7 +502,7 @@ class _Writer:
         seeded: bool = False,
     ) -> str:
         used = routine.used_functions
-        risky = used & RISKY
+        risky = routine.called_functions & RISKY
         body: list[str] = [f"class {title}:", f'    """{document}"""', ""]
         self._note_lengths(routine, ending)
         body += self._rebind(routine, needs, gradient, seeded)
@@ -460,7 +511,7 @@ class _Writer:
             body += ["", *self._write_to(routine)]
         body += ["", *self._call(routine, ending, gradient, bool(risky))]
         self.used |= used
-        if risky:
+        if used & RISKY:
             self.used.add("errstate")
         return "\n".join(body) + "\n"
 
@@ -632,10 +683,27 @@ class _Writer:
 # ------------------------------------------------------------------------------------------------------------- the face
 
 
+def _factored_or_not(program: Program, writer: _Writer) -> str:
+    """The lines of `bind` that take the factor where there are many rows for each column."""
+    if not writer.factored:
+        return ""
+    names = {symbol: f'lengths.get("{symbol}", 0)' for symbol in writer.symbols}
+    columns = ", ".join(f"{_quoted(name)}: {length(count, names)}" for name, (_, count) in writer.factored.items())
+    return f"""    if block is None and objective in _FACTORED:
+        lengths = _lengths(data)
+        columns = {{{columns}}}[objective]
+        if columns <= MOST_COLUMNS and lengths.get("{program.rows}", 0) >= 2 * columns:
+            return _FACTORED[objective](data)
+"""
+
+
 def _face(program: Program, writer: _Writer) -> str:
     parts: list[str] = []
     if writer.classes:
         table = ", ".join(f"{_quoted(name)}: {title}" for name, title in writer.classes.items())
+        if writer.factored:
+            other = ", ".join(f"{_quoted(name)}: {title}" for name, (title, _) in writer.factored.items())
+            table += f"}}\n_FACTORED = {{{other}"
         parts.append(
             f"""_OBJECTIVES = {{{table}}}
 
@@ -644,13 +712,14 @@ def bind(data, objective=None, block=None):
     \"\"\"An objective bound to data: call it with a vector of parameters for the loss and the gradient.
 
     `data` maps the names of inputs to arrays. `objective` may be left out where there is one. `block` is the number of
-    rows that are computed at a time. The result has `size`, `rows`, and `rebind(data)` for new data.
+    rows that are computed at a time, a good one where it is left out. The result has `size`, `rows`, and
+    `rebind(data)` for new data.
     \"\"\"
     if objective is None:
         objective = next(iter(_OBJECTIVES))
     if objective not in _OBJECTIVES:
         raise DataError(f"there is no objective {{objective!r}}; there are {{', '.join(_OBJECTIVES)}}")
-    return _OBJECTIVES[objective](data, block)
+{_factored_or_not(program, writer)}    return _OBJECTIVES[objective](data, block)
 """
         )
     else:
@@ -716,5 +785,5 @@ _MODULE_NAMES = frozenset(
     "bind predict metrics vjp initial layout pack unpack found lengths several rows count blocks DataError MODEL "
     "VERSION SOURCE_SHA256 ROWS AXES CONSTANTS INPUTS PARAMETERS OUTPUTS METRICS OBJECTIVES _read _fit _cut _vector "
     "_gradient _numbers _lengths _layout _shape _bounded _free _column _read_seeds _Outputs _Metrics _Pullback "
-    "_Objective _OBJECTIVES".split()
+    "_Objective _OBJECTIVES _FACTORED _factor MOST_COLUMNS".split()
 )

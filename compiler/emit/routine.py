@@ -17,9 +17,11 @@ from sympy import Expr
 
 from .. import functions
 from ..graph import (
+    RANK,
     Axis,
     Constant,
     Contract,
+    Factor,
     Gather,
     Index,
     Leaf,
@@ -114,6 +116,7 @@ class Routine:
         self.lengths = lengths
         self.places = places
         self.used_functions: set[str] = set()
+        self.called_functions: set[str] = set()  # in a step, not when data are bound
         self.fixed_lines: list[str] = []
         self.late_lines: list[str] = []  # views of buffers, which are allocated after what is bound
         self.theta_lines: list[str] = []
@@ -140,6 +143,7 @@ class Routine:
             self.uses[root.id] = self.uses.get(root.id, 0) + 1
         self.rows_name = names.fresh("block_rows")
         self.direct: dict[int, Ref] = {}
+        self.factors: dict[tuple[int, ...], str] = {}
         self._buffer_names: dict[str, str] = {}
 
     # ---------------------------------------------------------------------------------------------------------- writing
@@ -158,6 +162,8 @@ class Routine:
     def use(self, name: str) -> str:
         """A NumPy function, to be imported."""
         self.used_functions.add(name)
+        if self.section != "bind":
+            self.called_functions.add(name)
         return name
 
     def say(self, text: str) -> None:
@@ -334,6 +340,8 @@ class Routine:
                 inner = self.ref(node.operands[0])
                 shape = self._shape(node.axes)
                 self.say(f"{name} = {self.use('full')}({shape}, {self.aligned(inner, layout)}, {self._dtype(node)})")
+            case Factor():
+                self._factored(node, name)
             case Stack():
                 self.say(f"{name} = {self.use('empty')}({self._shape(node.axes)}, DTYPE)")
                 self._stacked(node, name)
@@ -845,6 +853,20 @@ class Routine:
         for i, operand in enumerate(node.operands):
             ref = self.ref(operand)
             self.say(f"{name}[{colons}{i}] = {self.aligned(ref, others)}")
+
+    def _factored(self, node: Factor, name: str) -> None:
+        """All columns of a factor come from one decomposition, with the first that is asked for."""
+        key = tuple(column.id for column in node.operands)
+        if key not in self.factors:
+            columns = []
+            for column in node.operands:
+                others = [axis for axis in column.names if axis != node.rows]
+                columns.append(self.aligned(self.ref(column), [node.rows, *others]))
+            made = self.factors[key] = self.names.numbered("factors")
+            self.say(f"{made} = _factor(({', '.join(columns)}))")
+        self.say(f"{name} = {self.factors[key]}[{node.part}]")
+        others = [axis for axis in node.axes if axis.name != RANK]
+        self.bound[node.id] = Ref(name, (node.axis(RANK), *others), "fixed")
 
     def _section_text(self, node: Slice | PlaceSlice) -> str:
         start = length(node.start, self.lengths)

@@ -5,7 +5,7 @@ The text stands in the module as it is here; it works from the module's own tabl
 
 OF_NUMPY = frozenset(
     "argwhere array asarray ascontiguousarray concatenate empty errstate exp floor full int64 isfinite isin log "
-    "ndarray prod random shape zeros".split()
+    "linalg ndarray prod random shape zeros".split()
 )
 """What is written `numpy.name`, here and in the functions of the module's face."""
 
@@ -220,3 +220,23 @@ def _cut(rows, bytes_in_row, block):
     most = max(CACHE // bytes_in_row, LEAST_ROWS)
     return rows if rows <= 2 * most else most
 '''
+
+FACTOR = '''
+def _factor(columns):
+    """Columns of known values, and sets of them, as the triangular factor of all has them: the products of the new
+    columns are those of the old, summed over the rows."""
+    wide = [column[:, None] if column.ndim == 1 else column for column in columns]
+    width = sum(column.shape[1] for column in wide)
+    found = numpy.zeros((width, width))
+    for start in range(0, len(wide[0]), LEAST_ROWS * width):
+        rows = slice(start, start + LEAST_ROWS * width)
+        part = numpy.concatenate([column[rows] for column in wide], axis=1)
+        found = numpy.linalg.qr(numpy.concatenate([found, part]), "r")
+    parts, start = [], 0
+    for column, each in zip(columns, wide):
+        part = numpy.ascontiguousarray(found[:, start:start + each.shape[1]], DTYPE)
+        parts.append(part.reshape(-1) if column.ndim == 1 else part)
+        start += each.shape[1]
+    return parts
+'''
+"""Emitted where an objective has a form over the factor of its columns."""
