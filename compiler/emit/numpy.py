@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bisect
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -173,7 +174,8 @@ def _wrapped(before: str, names: Sequence[str], behind: str) -> list[str]:
 
 
 def _quoted(text: str | None) -> str:
-    return "None" if text is None else ascii(text).replace("'", '"') if "'" not in text else '"' + text + '"'
+    """The text in ASCII, as Python reads it back."""
+    return "None" if text is None else json.dumps(text)
 
 
 def _table(name: str, entries: Sequence[tuple[str, str]]) -> list[str]:
@@ -373,7 +375,8 @@ class _Writer:
         writes = self._gradient_lines(routine, gradient)
         needs = self._inputs(plan.roots)
         number = str(program.objectives.index(objective) + 1) if len(program.objectives) > 1 else ""
-        document = f"{'Minus the' if objective.sense == 'maximize' else 'The'} value of `{name}`, and its gradient"
+        shown = _quoted(name)[1:-1]
+        document = f"{'Minus the' if objective.sense == 'maximize' else 'The'} value of `{shown}`, and its gradient"
         if program is self.program:
             title = self.classes[name] = f"_Objective{number}"
             document += "."
@@ -546,7 +549,7 @@ class _Writer:
         )
         for symbol, name in routine.lengths.items():
             if re.search(rf"\b{re.escape(name)}\b", text):
-                inner.append(f'{name} = lengths["{symbol}"]')
+                inner.append(f"{name} = lengths[{_quoted(symbol)}]")
         cotangents = {leaf.name for leaf in self.program.cotangents} if seeded else set()
         for key, name in routine.inputs.items():
             inner.append(f"{name} = {'seeds' if key in cotangents else 'found'}[{_quoted(key)}]")
@@ -587,7 +590,7 @@ class _Writer:
         size = length(self.size, routine.lengths)
         inner.append(f"self.size = {size}")
         row_symbol = self.program.rows
-        inner.append(f'self.rows = lengths.get("{row_symbol}")' if row_symbol else "self.rows = None")
+        inner.append(f"self.rows = lengths.get({_quoted(row_symbol)})" if row_symbol else "self.rows = None")
         inner += ["self._lengths = lengths", "self._theta = None"]
         if gradient:
             inner.append("self._out = None")
@@ -609,7 +612,7 @@ class _Writer:
     def _length_lines(self, routine: Routine, lines: Sequence[str]) -> list[str]:
         text = "\n".join(lines)
         return [
-            f'{name} = self._lengths["{symbol}"]'
+            f"{name} = self._lengths[{_quoted(symbol)}]"
             for symbol, name in routine.lengths.items()
             if re.search(rf"\b{re.escape(name)}\b", text)
         ]
@@ -687,12 +690,12 @@ def _factored_or_not(program: Program, writer: _Writer) -> str:
     """The lines of `bind` that take the factor where there are many rows for each column."""
     if not writer.factored:
         return ""
-    names = {symbol: f'lengths.get("{symbol}", 0)' for symbol in writer.symbols}
+    names = {symbol: f"lengths.get({_quoted(symbol)}, 0)" for symbol in writer.symbols}
     columns = ", ".join(f"{_quoted(name)}: {length(count, names)}" for name, (_, count) in writer.factored.items())
     return f"""    if block is None and objective in _FACTORED:
         lengths = _lengths(data)
         columns = {{{columns}}}[objective]
-        if columns <= MOST_COLUMNS and lengths.get("{program.rows}", 0) >= 2 * columns:
+        if columns <= MOST_COLUMNS and lengths.get({_quoted(program.rows)}, 0) >= 2 * columns:
             return _FACTORED[objective](data)
 """
 
