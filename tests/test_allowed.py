@@ -148,7 +148,7 @@ EXPRESSIONS = {
     "numpy.load(MODEL)": "numpy.load",
     "numpy.save(MODEL, theta)": "numpy.save",
     "numpy.fromfile(MODEL)": "numpy.fromfile",
-    "numpy.lib.format": "attribute",
+    "numpy.lib.format": "lib",
     "numpy.random.seed(1)": "numpy.random.seed",
     "numpy.linalg.inv(theta)": "inv",
     "numpy.ctypeslib.load_library": "load_library",

@@ -475,10 +475,17 @@ class Routine:
             self.refs[node.id] = Ref(name, home="number")
             return
         axes = self._written(node)
+        if len(axes) == 1 and self.is_whole(start, stop):
+            self.refs[node.id] = Ref("theta", axes)
+            return
         shape = ", ".join(self.length(axis) for axis in axes)
         reshaped = f".reshape({shape})" if len(axes) > 1 else ""
         self.theta_lines.append(f"{name} = theta[{length(start, self.lengths)}:{length(stop, self.lengths)}]{reshaped}")
         self.refs[node.id] = Ref(name, axes, "theta")
+
+    def is_whole(self, start: Expr, stop: Expr) -> bool:
+        """Whether these places are the whole vector of parameters."""
+        return start == 0 and bool(stop == list(self.places.values())[-1][1])
 
     def _cell(self, ref: Ref, dtype: str) -> str:
         """A scalar for a ufunc, which takes an array without axes in half the time that a Python float needs.
@@ -501,18 +508,24 @@ class Routine:
 
     def _sum_name(self, node: Node) -> str:
         key = self.plan.buffers[node.id].name
-        return self._buffer_names.setdefault(key, self.names.fresh(f"sum_{self.label(node)[0]}"))
+        return self._buffer_name(key, f"sum_{self.label(node)[0]}")
+
+    def _buffer_name(self, key: str, name: str) -> str:
+        """The name of a buffer, like `name` and no other's: a model may have a `b0` of its own."""
+        if key not in self._buffer_names:
+            self._buffer_names[key] = self.names.fresh(name)
+        return self._buffer_names[key]
 
     def _out(self, node: Node) -> Ref:
         """The array that the node's value is written to."""
         if node.id in self.direct:
             found = self.direct[node.id]
-            self.used["out"][found.text] = None
+            self.note(found)
             return found
         buffer = self.plan.buffers[node.id]
         if node.id in self.plan.sums:
             whole = self._sum_name(node)
-            part = self._buffer_names.setdefault(f"{buffer.name}.part", self.names.fresh(f"part_{self.label(node)[0]}"))
+            part = self._buffer_name(f"{buffer.name}.part", f"part_{self.label(node)[0]}")
             if (whole, part) not in self.sums:
                 self.sums.append((whole, part))
                 self.allocations[whole] = (
@@ -536,7 +549,7 @@ class Routine:
         return self._scratch(buffer)
 
     def _scratch(self, buffer: Buffer) -> Ref:
-        name = buffer.name
+        name = self._buffer_name(f"{buffer.name}.scratch", buffer.name)
         if name not in self.allocations:
             axes = self._shape(buffer.axes)
             dtype = {"bool": '"bool"', "int": '"int64"'}.get(buffer.dtype, "DTYPE")
@@ -842,8 +855,10 @@ class Routine:
         starts = [self.places[name][0] for name in names]
         if any(sympy.expand(b - a) != 1 for a, b in pairwise(starts)):
             return None
-        made = self.names.fresh("_".join(names))
         first, last = self.places[names[0]][0], self.places[names[-1]][1]
+        if self.is_whole(first, last):
+            return Ref("theta", node.axes)
+        made = self.names.fresh("_".join(names))
         self.theta_lines.append(f"{made} = theta[{length(first, self.lengths)}:{length(last, self.lengths)}]")
         return Ref(made, node.axes, "theta")
 
