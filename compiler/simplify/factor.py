@@ -18,8 +18,12 @@ from sympy import Expr, Integer
 
 from ..elementary import ADD, DIVIDE, MULTIPLY, build
 from ..graph import RANK, Axis, Contract, Graph, Map, Node, Program, Slice, data_length, placeholder, reachable
+from .unroll import unrolled
 
 _0 = placeholder(0)
+
+LARGEST = 1000
+"""Operations of an objective and its gradient above which it stays as it is: it would be written out a second time."""
 
 
 def factor_rows(program: Program) -> Program:
@@ -43,7 +47,7 @@ class _Unfit(Exception):
 def _factored(program: Program, roots: Sequence[Node]) -> list[Node] | None:
     rows = program.rows
     nodes = [node for node in reachable(roots) if node.trained]
-    if rows is None or not any(rows in node.names for node in nodes):
+    if rows is None or len(nodes) > LARGEST or not any(rows in node.names for node in nodes):
         return None
     factoring = _Factoring(program.graph, rows)
     try:
@@ -56,7 +60,8 @@ def _factored(program: Program, roots: Sequence[Node]) -> list[Node] | None:
         before = program.graph.at(node.span)
         factoring.rewrite(node)
         program.graph.at(before)
-    return [factoring.new.get(root.id, root) for root in roots]
+    found = [factoring.new.get(root.id, root) for root in roots]
+    return unrolled(program.graph, found) or found
 
 
 @dataclass
