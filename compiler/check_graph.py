@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .graph import Constant, Contract, Map, Node, Program, Reduce, reachable
 from .source import Diagnostic, ModelError, Source, Span
@@ -37,7 +38,7 @@ def checked(program: Program, before: Program | None = None) -> Program:
             raise Malformed(node, "it is not of this graph")
         if any(operand.id >= node.id for operand in node.operands):
             raise Malformed(node, "an operand stands behind it")
-        if tuple(sorted(node.names, key=graph.rank)) != node.names or len(set(node.names)) != len(node.names):
+        if any(graph.rank(first) >= graph.rank(second) for first, second in pairwise(node.names)):
             raise Malformed(node, "its axes are not in order, each once")
         below = {name for operand in node.operands for name in operand.names}
         match node:

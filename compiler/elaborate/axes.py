@@ -274,8 +274,11 @@ def unknown_axis(name: str, span: Span, known: list[str]) -> Mistake:
 
 
 @cache
-def _children(kind: type) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(kind) if f.name != "span")
+def _children(kind: type) -> tuple[str, ...] | None:
+    """The fields that hold the parts of a construct, the last one first; None of what is no construct."""
+    if not is_dataclass(kind) or kind is Span:
+        return None
+    return tuple(f.name for f in reversed(fields(kind)) if f.name != "span")
 
 
 def descendants(root: Any) -> Iterator[Any]:
@@ -285,9 +288,10 @@ def descendants(root: Any) -> Iterator[Any]:
         item = waiting.pop()
         if isinstance(item, tuple):
             waiting.extend(reversed(item))
-        elif is_dataclass(item) and not isinstance(item, Span):
+        elif (parts := _children(type(item))) is not None:
             yield item
-            waiting.extend(getattr(item, name) for name in reversed(_children(item.__class__)))
+            for name in parts:
+                waiting.append(getattr(item, name))
 
 
 def _lengths(model: tree.Model) -> Iterator[tuple[tree.AxisName, bool]]:
