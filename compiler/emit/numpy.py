@@ -341,7 +341,7 @@ class _Writer:
             return self.named[node.id], True
         if isinstance(node, Stack):
             return "columns", False
-        if isinstance(node, Factor) or (not node.trained and any(isinstance(o, Factor) for o in node.operands)):
+        if not node.trained and _is_of_factor(node):
             return "factor", False
         if node.id in self.of_parameter and node.id not in self.forward:
             return f"d_{self.of_parameter[node.id]}", False
@@ -467,8 +467,10 @@ class _Writer:
 
     def _target(self, routine: Routine, parameters: Sequence[str], axes: Sequence[Axis]) -> Ref:
         """The gradient's part of parameters that stand next to each other."""
-        start = length(self.places[parameters[0]][0], routine.lengths)
-        stop = length(self.places[parameters[-1]][1], routine.lengths)
+        first, last = self.places[parameters[0]][0], self.places[parameters[-1]][1]
+        if len(axes) == 1 and routine.is_whole(first, last):
+            return Ref("out", tuple(axes))
+        start, stop = length(first, routine.lengths), length(last, routine.lengths)
         view = routine.names.fresh(f"gradient_{'_'.join(parameters)}")
         shape = ", ".join(routine.length(axis) for axis in axes)
         reshaped = f".reshape({shape})" if len(axes) > 1 else ""
@@ -489,7 +491,7 @@ class _Writer:
                 lines.append(f"out[{start}:{stop}] = {routine.note(ref)}")
             else:
                 target = self._target(routine, [parameter.name], parameter.axes)
-                routine.used["out"][target.text] = None
+                routine.note(target)
                 value = routine.aligned(ref, target.layout)
                 lines.append(f"{routine.use('copyto')}({target.text}, {value})")
         return lines
@@ -684,6 +686,16 @@ class _Writer:
 
 
 # ------------------------------------------------------------------------------------------------------------- the face
+
+
+def _is_of_factor(node: Node) -> bool:
+    """Whether the node is a factor, scaled or a part."""
+    while not isinstance(node, Factor):
+        inner = [operand for operand in node.operands if operand.axes]
+        if not isinstance(node, Map | Slice) or len(inner) != 1:
+            return False
+        node = inner[0]
+    return True
 
 
 def _factored_or_not(program: Program, writer: _Writer) -> str:

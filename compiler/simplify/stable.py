@@ -28,7 +28,7 @@ from ..graph import (
     placeholder,
     rewrite,
 )
-from .window import window
+from .window import of_doubles, window
 
 DEPTH = 8
 """How many operations below a node are looked through."""
@@ -56,7 +56,9 @@ def stabilise(program: Program) -> Program:
         seen = window(new, lambda inner: True, DEPTH)
         key = (seen.expression, tuple(operand.positive for operand in seen.operands))
         if key not in memo:
-            memo[key] = recognise(seen.expression)
+            form = recognise(seen.expression)
+            # The logarithm of a product of which a factor is negative is taken apart into no real number.
+            memo[key] = form if of_doubles(form) else seen.expression
         # SymPy alone may have seen through the window, as in log(exp(x)).
         if memo[key] == seen.expression and seen.expression.func is new.expression.func:
             return new

@@ -60,12 +60,12 @@ def window(root: Map, enter: Callable[[Map], bool], largest: int = LARGEST) -> W
     for key in sorted(inside):
         node = inside[key]
         known[key] = _applied(node.expression, [known[o.id] for o in node.operands])
-    if len(inside) > 1 and not _of_doubles(known[root.id]):
+    if len(inside) > 1 and not of_doubles(known[root.id]):
         return window(root, lambda _: False)
     return Window(known[root.id], operands, len(inside))
 
 
-def _of_doubles(expression: Expr) -> bool:
+def of_doubles(expression: Expr) -> bool:
     """Whether all its numbers are such that doubles hold.
 
     The root of what is surely negative is none, and SymPy would go on with a complex one; factors that are put
