@@ -1,0 +1,25 @@
+"""The emitted modules as they stand, for people to read: a change of the compiler shows what it does to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gradc.__main__ import main
+
+ROOT = Path(__file__).parents[1]
+GOLDEN = ROOT / "tests" / "golden"
+NAMES = ("thermometer", "logistic", "digits", "mixture", "decay", "transfer")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_emitted_module(name: str, tmp_path: Path, golden: Callable[[Path, str], None]) -> None:
+    path = tmp_path / f"{name}.py"
+    assert main(["compile", str(ROOT / "examples" / name / f"{name}.model"), "-o", str(path)]) == 0
+    golden(GOLDEN / f"{name}.py", path.read_bytes().decode("ascii"))
+
+
+def test_no_golden_module_without_a_model() -> None:
+    assert {path.stem for path in GOLDEN.glob("*.py")} == set(NAMES)
