@@ -170,7 +170,8 @@ def _minibatches(
     bound: dict[int, tuple[dict[str, Array], Any]] = {}
     for size in dict.fromkeys(sizes):
         first = {name: np.take(a, range(size), along[name]) if name in along else a for name, a in whole.items()}
-        bound[size] = (first, module.bind(first, session.name))
+        # With a number of rows, what follows from the data alone is not looked for: it would serve one step.
+        bound[size] = (first, module.bind(first, session.name, size))
     watch, step = _Watch(session), 0
     for epoch in range(len(losses)):
         chosen, start, total = order(seed, epoch, rows), 0, 0.0

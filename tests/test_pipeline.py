@@ -76,7 +76,9 @@ def test_a_pass_that_does_not_exist_is_named() -> None:
     with pytest.raises(UnknownPass) as caught:
         compiled(LOGISTIC, without=("stable", "magic"))
     assert caught.value.name == "magic"
-    assert str(caught.value) == "there is no pass `magic` to leave out; there are stable, tensor, pointwise, stack"
+    assert (
+        str(caught.value) == "there is no pass `magic` to leave out; there are stable, tensor, pointwise, stack, factor"
+    )
 
 
 def test_a_pass_whose_result_is_broken_is_found_where_it_happened(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,11 +113,12 @@ def test_every_stage_is_listed_in_order() -> None:
         "tensor 6",
         "simplified",
         "stack",
+        "factor",
         "lower",
         "emit",
     ]
     assert names_of(ALL_OFF) == ["parse", "elaborate", "differentiate", "simplified", "lower", "emit"]
-    assert {*BEFORE, *AFTER, "stack"} == set(PASSES)
+    assert {*BEFORE, *AFTER, "stack", "factor"} == set(PASSES)
 
 
 @pytest.mark.parametrize("name", PASSES)

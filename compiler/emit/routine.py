@@ -879,7 +879,10 @@ class Routine:
                 columns.append(self.aligned(self.ref(column), [node.rows, *others]))
             made = self.factors[key] = self.names.numbered("factors")
             self.say(f"{made} = _factor(({', '.join(columns)}))")
-        self.say(f"{name} = {self.factors[key]}[{node.part}]")
+        # Single numbers are Python's, of double precision; arrays are of the module's type.
+        single = all(isinstance(user, Slice) for user in self.plan.sections["bind"] if node in user.operands)
+        cast = "" if single or self.dtype == "float64" else ".astype(DTYPE)"
+        self.say(f"{name} = {self.factors[key]}[{node.part}]{cast}")
         others = [axis for axis in node.axes if axis.name != RANK]
         self.bound[node.id] = Ref(name, (node.axis(RANK), *others), "fixed")
 

@@ -234,7 +234,7 @@ def _factor(columns):
         found = numpy.linalg.qr(numpy.concatenate([found, part]), "r")
     parts, start = [], 0
     for column, each in zip(columns, wide):
-        part = numpy.ascontiguousarray(found[:, start:start + each.shape[1]], DTYPE)
+        part = numpy.ascontiguousarray(found[:, start:start + each.shape[1]])
         parts.append(part.reshape(-1) if column.ndim == 1 else part)
         start += each.shape[1]
     return parts

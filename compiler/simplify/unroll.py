@@ -11,7 +11,7 @@ from itertools import product
 
 from sympy import Integer
 
-from ..graph import Axis, Contract, Factor, Graph, Leaf, Map, Node, Relabel, Slice, Stack, reachable
+from ..graph import RANK, Axis, Contract, Factor, Graph, Leaf, Map, Node, Relabel, Slice, Stack, reachable
 
 LARGEST = 9
 """Elements of one array."""
@@ -60,12 +60,11 @@ def _places(axes: Sequence[Axis]) -> list[Place]:
 
 def _known(graph: Graph, node: Node, place: Place) -> Node:
     """One number of an array that is known when data are bound; 0 below a factor's diagonal."""
-    factors = [n for n in (node, *node.operands) if isinstance(n, Factor)]
-    if len(factors) == 1 and (node is factors[0] or isinstance(node, Map)):
-        (factor,) = factors
-        before = [_count([a for a in c.axes if a.name != factor.rows]) for c in factor.operands[: factor.part]]
-        rank, *others = (place[name] for name in sorted(factor.names, key=lambda name: not name.startswith("0")))
-        if rank > sum(before) + sum(others):
+    if isinstance(node, Map) and any(isinstance(operand, Factor) for operand in node.operands):
+        return graph.map(node.expression, [_known(graph, operand, place) for operand in node.operands])
+    if isinstance(node, Factor):
+        before = [_count([a for a in c.axes if a.name != node.rows]) for c in node.operands[: node.part]]
+        if place[RANK] > sum(before) + sum(place[name] for name in node.names if name != RANK):
             return graph.constant(0)
     for name in node.names:
         node = graph.slice(node, name, Integer(place[name]), 1, Integer(1), True)

@@ -42,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="PASS",
-        help="leave a pass out: stable, tensor, pointwise or stack; may be given several times",
+        help="leave a pass out: stable, tensor, pointwise, stack or factor; may be given several times",
     )
 
 
