@@ -6,7 +6,7 @@ before anything is elaborated, so that a length may be written at any place wher
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any
@@ -274,9 +274,9 @@ def unknown_axis(name: str, span: Span, known: list[str]) -> Mistake:
 
 
 @cache
-def _children(kind: Hashable) -> tuple[str, ...] | None:
+def _children(kind: type) -> tuple[str, ...] | None:
     """The fields that hold the parts of a construct, the last one first; None of what is no construct."""
-    if not isinstance(kind, type) or not is_dataclass(kind) or kind is Span:
+    if not is_dataclass(kind) or kind is Span:
         return None
     return tuple(f.name for f in reversed(fields(kind)) if f.name != "span")
 
@@ -286,9 +286,10 @@ def descendants(root: Any) -> Iterator[Any]:
     waiting = [root]
     while waiting:
         item = waiting.pop()
-        if isinstance(item, tuple):
+        kind: Any = type(item)
+        if kind is tuple:
             waiting.extend(reversed(item))
-        elif (parts := _children(type(item))) is not None:
+        elif (parts := _children(kind)) is not None:
             yield item
             for name in parts:
                 waiting.append(getattr(item, name))
