@@ -270,7 +270,7 @@ def _factor(columns):
         found = numpy.linalg.qr(numpy.concatenate([found, part]), "r")
     parts, start = [], 0
     for column, each in zip(columns, wide):
-        part = numpy.ascontiguousarray(found[:, start:start + each.shape[1]], DTYPE)
+        part = numpy.ascontiguousarray(found[:, start:start + each.shape[1]])
         parts.append(part.reshape(-1) if column.ndim == 1 else part)
         start += each.shape[1]
     return parts
@@ -384,21 +384,24 @@ class _Factored:
             factors_1 = _factor((columns_1, loss_2))
             factor_1 = factors_1[0]
             value_1 = float(sqrt(t_p_1))
-            factor_1_as_2terms_0rank = factor_1.T
-            factor_2 = multiply(factor_1_as_2terms_0rank, value_1)
-            factor_3 = factors_1[1]
-            factor_4 = multiply(value_1, factor_3)
+            factor_2 = factors_1[1]
             loss_3 = float(divide(loss_1, t_p_1))
-            factor_2_at_2terms = factor_2[0]
-            factor_5 = float(factor_2_at_2terms[0])
-            factor_2_at_2terms_ = factor_2[1]
-            factor_6 = float(factor_2_at_2terms_[0])
-            factor_7 = float(factor_2_at_2terms_[1])
-            factor_8 = float(factor_4[0])
-            factor_9 = float(factor_4[1])
-            factor_10 = float(factor_4[2])
-            loss_4 = factor_10 * factor_10
-            self._fixed = (factor_5, factor_6, factor_7, factor_8, factor_9, loss_4, loss_3)
+            factor_1_at_2terms = factor_1[:, 0]
+            factor_3 = float(factor_1_at_2terms[0])
+            loss_4 = value_1 * factor_3
+            factor_1_at_2terms_ = factor_1[:, 1]
+            factor_4 = float(factor_1_at_2terms_[0])
+            loss_5 = value_1 * factor_4
+            factor_5 = float(factor_1_at_2terms_[1])
+            loss_6 = value_1 * factor_5
+            factor_6 = float(factor_2[0])
+            loss_7 = value_1 * factor_6
+            factor_7 = float(factor_2[1])
+            loss_8 = value_1 * factor_7
+            factor_8 = float(factor_2[2])
+            loss_9 = value_1 * factor_8
+            loss_10 = loss_9 * loss_9
+            self._fixed = (loss_4, loss_5, loss_6, loss_7, loss_8, loss_10, loss_3)
             self.size = 2
             self.rows = lengths.get("n")
             self._lengths = lengths
@@ -420,28 +423,28 @@ class _Factored:
             out = empty(self.size, DTYPE)
         if out is not self._out:
             self._write_to(out)
-        (factor_5, factor_6, factor_7, factor_8, factor_9, loss_4, loss_3) = self._fixed
+        (loss_4, loss_5, loss_6, loss_7, loss_8, loss_10, loss_3) = self._fixed
         (w, b) = theta.tolist()
         # line 9: minimize mean((t_p - t_c)^2)
-        loss_5 = w * factor_5
-        loss_6 = b * factor_6
-        loss_7 = loss_5 + loss_6
-        loss_8 = b * factor_7
-        loss_9 = loss_7 + factor_8
-        loss_10 = loss_8 + factor_9
-        loss_11 = loss_9 * loss_9
-        loss_12 = loss_10 * loss_10
+        loss_11 = w * loss_4
+        loss_12 = b * loss_5
         loss_13 = loss_11 + loss_12
-        loss_14 = loss_4 + loss_13
-        loss_15 = loss_3 * loss_14
+        loss_14 = b * loss_6
+        loss_15 = loss_13 + loss_7
+        loss_16 = loss_14 + loss_8
+        loss_17 = loss_15 * loss_15
+        loss_18 = loss_16 * loss_16
+        loss_19 = loss_17 + loss_18
+        loss_20 = loss_10 + loss_19
+        loss_21 = loss_3 * loss_20
         # gradient of line 7: t_p = w * t_u + b
-        d_t_p_1 = factor_5 * loss_9
-        d_t_p_2 = factor_6 * loss_9
-        d_t_p_3 = factor_7 * loss_10
+        d_t_p_1 = loss_4 * loss_15
+        d_t_p_2 = loss_5 * loss_15
+        d_t_p_3 = loss_6 * loss_16
         d_t_p_4 = d_t_p_2 + d_t_p_3
         out[0] = d_t_p_1
         out[1] = d_t_p_4
-        return loss_15, out
+        return loss_21, out
 
 
 class _Outputs:
