@@ -57,18 +57,21 @@ def compiled(model: Path, times: int) -> float:
 
 def main() -> None:
     """The table."""
-    rows = [["thermometer", f"{compiled(THERMOMETER, 9):.2f}", ""]]
+    rows = [["thermometer", f"{compiled(THERMOMETER, 9):.2f}", "", ""]]
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "generated.model"
+        before: tuple[int, float] | None = None
         for layers in LAYERS:
             model.write_text(chain(layers), encoding="utf-8")
             taken = compiled(model, 3)
-            rows.append([f"chain of {layers:,} layers", f"{taken:.2f}", f"{taken / layers * 1e3:.1f}"])
+            more = f"{(taken - before[1]) / (layers - before[0]) * 1e3:.1f}" if before else ""
+            rows.append([f"chain of {layers:,} layers", f"{taken:.2f}", f"{taken / layers * 1e3:.1f}", more])
+            before = layers, taken
         model.write_text(wide(TERMS), encoding="utf-8")
         taken = compiled(model, 3)
-        rows.append([f"sum of {TERMS:,} terms", f"{taken:.2f}", f"{taken / TERMS * 1e3:.2f}"])
+        rows.append([f"sum of {TERMS:,} terms", f"{taken:.2f}", f"{taken / TERMS * 1e3:.2f}", ""])
     print(f"Seconds of `gradc compile`, as a whole process. {setting('gradc', 'sympy')}\n")
-    print(table(["model", "s", "ms a layer or term"], rows))
+    print(table(["model", "s", "ms a layer or term", "ms for each more than in the line above"], rows))
 
 
 if __name__ == "__main__":

@@ -17,10 +17,12 @@ os.environ.pop("OPENBLAS_CORETYPE", None)
 import platform  # noqa: E402
 import statistics  # noqa: E402
 import time  # noqa: E402
-from collections.abc import Callable, Mapping, Sequence  # noqa: E402
+from collections.abc import Callable, Hashable, Mapping, Sequence  # noqa: E402
 from importlib.metadata import version  # noqa: E402
+from typing import TypeVar  # noqa: E402
 
 Steps = Callable[[int], object]
+Key = TypeVar("Key", bound=Hashable)
 
 
 def seconds(run: Callable[..., object], *arguments: object) -> float:
@@ -39,12 +41,16 @@ def enough(run: Steps, budget: float) -> int:
     return max(1, round(count * budget / taken))
 
 
-def interleaved(candidates: Mapping[str, Steps], rounds: int, budget: float = 0.1) -> dict[str, list[float]]:
-    """Microseconds a step of each candidate in each round."""
+def interleaved(candidates: Mapping[Key, Steps], rounds: int, budget: float = 0.1) -> dict[Key, list[float]]:
+    """Microseconds a step of each candidate in each round.
+
+    A step before each turn is not timed: in it the threads of the candidate before come to rest.
+    """
     counts = {name: enough(run, budget) for name, run in candidates.items()}
-    found: dict[str, list[float]] = {name: [] for name in candidates}
+    found: dict[Key, list[float]] = {name: [] for name in candidates}
     for _ in range(rounds):
         for name, run in candidates.items():
+            run(1)
             found[name].append(seconds(run, counts[name]) / counts[name] * 1e6)
     return found
 
