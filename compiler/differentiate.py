@@ -52,8 +52,12 @@ class Cotangent:
     raw: Node
 
 
-def differentiate(program: Program) -> Program:
-    """Adds `gradients` and `adjoints` of every objective, and the `pullback` of the outputs' `cotangents`."""
+def differentiate(program: Program, written: Program | None = None) -> Program:
+    """Adds `gradients` and `adjoints` of every objective, and the `pullback` of the outputs' `cotangents`.
+
+    An output takes a cotangent if it depends on a parameter as it was `written`, even where a pass has seen that its
+    derivative is 0.
+    """
     graph = program.graph
     gradients, adjoints = {}, {}
     for objective in program.objectives:
@@ -61,7 +65,8 @@ def differentiate(program: Program) -> Program:
         found = sweep(graph, [(objective.value, graph.constant(1))], leaves)
         gradients[objective.name] = _of_parameters(program, found)
         adjoints[objective.name] = {name: found[node.id] for name, node in program.named if node.id in found}
-    seeded = [(name, node) for name, node in program.outputs if node.dtype == "float" and node.trained]
+    depending = {name for name, node in (written or program).outputs if node.dtype == "float" and node.trained}
+    seeded = [(name, node) for name, node in program.outputs if name in depending]
     cotangents = tuple(graph.leaf("cotangent", name, node.axes) for name, node in seeded)
     pairs = [(node, leaf) for (_, node), leaf in zip(seeded, cotangents, strict=True)]
     found = sweep(graph, pairs, [p.leaf for p in program.parameters])

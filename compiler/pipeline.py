@@ -101,7 +101,7 @@ def stages(source: Source, options: Options | None = None) -> Iterator[tuple[str
         if name not in chosen.without:
             program = PASSES[name](program)
             yield f"{name} before", checked(program, written)
-    program = differentiate(program)
+    program = differentiate(program, written)
     yield "differentiate", checked(program, written)
     for round_, name in enumerate(AFTER, 1):
         if name not in chosen.without:

@@ -185,7 +185,7 @@ def _told(module: types.ModuleType, data: Data) -> dict[str, int]:
 
 
 def distance(found: Any, truth: Any) -> float:
-    """The largest difference, relative to the largest entry of the truth or 1e-9; infinite where one is not finite."""
+    """The largest difference, relative to the largest entry of the truth or 1e-6; infinite where one is not finite."""
     a, b = np.asarray(found, dtype=np.float64), np.asarray(truth, dtype=np.float64)
     if a.shape != b.shape:
         raise AssertionError(f"shapes differ: {a.shape} and {b.shape}")
@@ -193,7 +193,7 @@ def distance(found: Any, truth: Any) -> float:
         return 0.0
     if not np.isfinite(b).all() or not np.isfinite(a).all():
         return float("inf")
-    return float(np.abs(a - b).max() / max(np.abs(b).max(), 1e-9))
+    return float(np.abs(a - b).max() / max(np.abs(b).max(), 1e-6))
 
 
 ALL_OFF = tuple(PASSES)
