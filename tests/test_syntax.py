@@ -334,7 +334,8 @@ def code(text: str) -> str:
     with pytest.raises(ModelError) as caught:
         parse(Source("test.model", text))
     assert len(str(caught.value)) < 20_000
-    assert time.process_time() - started < 2
+    # About one where nothing else runs; a core that is shared does half as much.
+    assert time.process_time() - started < 4
     return caught.value.diagnostics[0].code
 
 

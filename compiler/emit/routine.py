@@ -883,8 +883,8 @@ class Routine:
         single = all(isinstance(user, Slice) for user in self.plan.sections["bind"] if node in user.operands)
         cast = "" if single or self.dtype == "float64" else ".astype(DTYPE)"
         self.say(f"{name} = {self.factors[key]}[{node.part}]{cast}")
-        others = [axis for axis in node.axes if axis.name != RANK]
-        self.bound[node.id] = Ref(name, (node.axis(RANK), *others), "fixed")
+        beside = [axis for axis in node.axes if axis.name != RANK]
+        self.bound[node.id] = Ref(name, (node.axis(RANK), *beside), "fixed")
 
     def _section_text(self, node: Slice | PlaceSlice) -> str:
         start = length(node.start, self.lengths)
