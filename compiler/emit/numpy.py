@@ -384,7 +384,7 @@ class _Writer:
             title = f"_Factored{number}"
             columns = next(node for node in plan.sections["bind"] if isinstance(node, Factor)).axis(RANK).length
             self.factored[name] = title, columns
-            document += ": the rows are not passed through, since the factor of their columns has all of it."
+            document += ", from the factor of the columns: no step passes through the rows."
         kind = "float" if objective.value.dtype == "float" else "int"
         returned = text if objective.value.axes or (isinstance(loss, Ref) and kind == "float") else f"float({text})"
         return self._class(routine, title, document, needs, [*writes, f"return {returned}, out"], gradient=True)
@@ -522,6 +522,10 @@ class _Writer:
 
     def _rebind(self, routine: Routine, needs: Sequence[str], gradient: bool, seeded: bool) -> list[str]:
         plan = routine.plan
+        rows = plan.rows
+        cut = rows is not None and bool(plan.sections["block"])
+        purpose = "compute what follows from it alone" + (", and cut the rows into blocks" if cut else "")
+        purpose = purpose if cut else f"and {purpose}"
         more = ", seeds" if seeded else ""
         lines = [
             f"    def __init__(self, data{more}, block=None):",
@@ -530,17 +534,15 @@ class _Writer:
             f"        self.rebind(data{more})",
             "",
             f"    def rebind(self, data{more}):",
-            '        """Take data in: check it, compute what follows from it alone, and cut the rows into blocks."""',
+            f'        """Take data in: check it, {purpose}."""',
             f"        found, lengths = _read(data, {_tuple(needs)})",
         ]
         if seeded:
             lines.append("        seeds = _read_seeds(seeds, lengths)")
         inner: list[str] = []
-        rows = plan.rows
-        cut = rows is not None and bool(plan.sections["block"])
         text = "\n".join(
             [
-                *routine.fixed_lines,
+                *(line for line in routine.fixed_lines if not line.startswith("#")),
                 *routine.allocations.values(),
                 *routine.block_definitions.values(),
                 *(length(width, routine.lengths) for width in routine.row_bytes),
@@ -680,6 +682,7 @@ class _Writer:
                 inner += ["if several:", *(f"    {name}.fill(0.0)" for name in arrays)]
             inner += _wrapped("for ", list(routine.used["block"]), " in self._blocks:")
             sections(("block",), "    ")
+        remark = None
         sections(("finish",), "")
         inner += ending
         return [f"    {line}" for line in lines] + [f"        {line}" for line in inner]

@@ -135,6 +135,7 @@ class Routine:
         self.uses: dict[int, int] = {}
         self.section = "bind"
         self._remark: str | None = None
+        self._bound_remark: str | None = None  # the last one among the lines of bind
         for time in ("bind", "step", "block", "finish"):
             for node in plan.sections[time]:
                 for operand in node.operands:
@@ -169,6 +170,9 @@ class Routine:
     def say(self, text: str) -> None:
         """A line of the current section."""
         if self.section == "bind":
+            if self._remark is not None and self._remark != self._bound_remark:
+                self._bound_remark = self._remark
+                self.fixed_lines.append(self._remark)
             self.fixed_lines.append(text)
         else:
             self.call_lines.append((self.section, self._remark, text))

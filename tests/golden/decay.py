@@ -297,8 +297,11 @@ class _Objective:
             n = lengths["n"]
             t = found["t"]
             y = found["y"]
+            # line 8: minimize mean((y_hat - y)^2)
             loss_1 = 1.0 / n
+            # gradient of line 8: minimize mean((y_hat - y)^2)
             d_loss_1 = loss_1 * 2.0
+            # line 6: y_hat = a * exp(-rate * t) * sin(omega * t + phase) + offset
             columns_1 = empty((n, 2), DTYPE)
             columns_1[:, 0] = t
             columns_1[:, 1] = 1
@@ -423,6 +426,7 @@ class _Objective:
             d_y_hat_9 = columns_1_as_2terms_n.dot(d_y_hat_7, part_d_y_hat)
             if several:
                 add(sum_d_y_hat_, part_d_y_hat, sum_d_y_hat_)
+        # gradient of line 6: y_hat = a * exp(-rate * t) * sin(omega * t + phase) + offset
         d_phase_1 = float(sum_d_y_hat_[1])
         d_y_hat_10 = float(sum_d_y_hat_[0])
         out[0] = sum_d_a
@@ -447,6 +451,7 @@ class _Outputs:
         with errstate(all="ignore"):
             n = lengths["n"]
             t = found["t"]
+            # line 6: y_hat = a * exp(-rate * t) * sin(omega * t + phase) + offset
             columns_1 = empty((n, 2), DTYPE)
             columns_1[:, 0] = t
             columns_1[:, 1] = 1
@@ -543,7 +548,9 @@ class _Pullback:
             seed_y_hat = seeds["y_hat"]
             t = found["t"]
             ones_n = ones((n,), DTYPE)
+            # gradient of line 6: y_hat = a * exp(-rate * t) * sin(omega * t + phase) + offset
             d_offset_1 = float(seed_y_hat.dot(ones_n))
+            # line 6: y_hat = a * exp(-rate * t) * sin(omega * t + phase) + offset
             columns_1 = empty((n, 2), DTYPE)
             columns_1[:, 0] = t
             columns_1[:, 1] = 1
@@ -650,6 +657,7 @@ class _Pullback:
             d_y_hat_9 = columns_1_as_2terms_n.dot(d_y_hat_7, part_d_y_hat)
             if several:
                 add(sum_d_y_hat_, part_d_y_hat, sum_d_y_hat_)
+        # gradient of line 6: y_hat = a * exp(-rate * t) * sin(omega * t + phase) + offset
         d_phase_1 = float(sum_d_y_hat_[1])
         d_y_hat_10 = float(sum_d_y_hat_[0])
         out[0] = sum_d_a

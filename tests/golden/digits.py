@@ -316,7 +316,9 @@ class _Objective:
             n = lengths["n"]
             image = found["image"]
             label = found["label"]
+            # line 12: minimize mean(cross_entropy[digit](logits, label))
             loss_1 = 1.0 / n
+            # gradient of line 12: minimize mean(cross_entropy[digit](logits, label))
             d_loss_1 = full((n,), 1, "int64")
             d_loss_2 = zeros((n, 10), DTYPE)
             each_n = arange(n)
@@ -475,6 +477,7 @@ class _Objective:
             d_fc1_W_1 = image_as_pixel_n.dot(d_logits_4, part_d_fc1_W)
             if several:
                 add(sum_d_fc1_W, part_d_fc1_W, sum_d_fc1_W)
+        # gradient of line 10: logits = image |> fc1 |> relu |> fc2
         d_fc2_b_2 = multiply(loss_1_cell, sum_d_fc2_b, gradient_fc2_b)
         d_fc2_W_2 = multiply(loss_1_cell, sum_d_fc2_W, gradient_fc2_W)
         d_fc1_b_2 = multiply(loss_1_cell, sum_d_fc1_b, gradient_fc1_b)
@@ -570,6 +573,7 @@ class _Metrics:
             n = lengths["n"]
             image = found["image"]
             label = found["label"]
+            # line 12: minimize mean(cross_entropy[digit](logits, label))
             loss_1 = 1.0 / n
             block_rows = _cut(n, 1641, self._block)
             several = block_rows < n
@@ -660,6 +664,7 @@ class _Pullback:
             image = found["image"]
             ones_n = ones((n,), DTYPE)
             seed_logits_as_digit_n = seed_logits.T
+            # gradient of line 10: logits = image |> fc1 |> relu |> fc2
             d_fc2_b_1 = seed_logits_as_digit_n.dot(ones_n)
             block_rows = _cut(n, 3664, self._block)
             several = block_rows < n

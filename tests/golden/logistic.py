@@ -295,6 +295,7 @@ class _Objective:
             n = lengths["n"]
             x = found["x"]
             y = found["y"]
+            # line 9: minimize mean(log(1 + exp(z)) - y * z) + l2 * sum(w^2)
             loss_1 = 1.0 / n
             loss_1_cell = array(loss_1, DTYPE)
             block_rows = _cut(n, 8 * feature + 40, self._block)
@@ -397,6 +398,7 @@ class _Objective:
             d_z_2 = x_as_feature_n.dot(d_z_1, part_d_z)
             if several:
                 add(sum_d_z_, part_d_z, sum_d_z_)
+        # gradient of line 7: z = x @ w + b
         d_z_3 = multiply(loss_1_cell, sum_d_z_, f0)
         # gradient of line 5: param w[feature] = 0, b = 0
         d_w_2 = add(d_w_1, d_z_3, gradient_w)
@@ -489,7 +491,9 @@ class _Metrics:
             n = lengths["n"]
             x = found["x"]
             y = found["y"]
+            # line 9: minimize mean(log(1 + exp(z)) - y * z) + l2 * sum(w^2)
             loss_1 = 1.0 / n
+            # line 11: metric accuracy = mean((z > 0) == (y > 0.5))
             accuracy_1 = less(0.5, y)
             block_rows = _cut(n, 8 * feature + 17, self._block)
             several = block_rows < n

@@ -302,6 +302,7 @@ class _Objective:
             d = lengths["d"]
             n = lengths["n"]
             x = found["x"]
+            # line 8: lower = where(index[d] > index[d'], low, 0)
             lower_1 = arange(d)
             lower_2 = arange(d)
             lower_1_as_d_1 = lower_1[:, None]

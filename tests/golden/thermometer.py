@@ -290,8 +290,11 @@ class _Objective:
         n = lengths["n"]
         t_u = found["t_u"]
         t_c = found["t_c"]
+        # line 9: minimize mean((t_p - t_c)^2)
         loss_1 = 1.0 / n
+        # line 7: t_p = w * t_u + b
         t_p_1 = loss_1 * 2.0
+        # line 9: minimize mean((t_p - t_c)^2)
         loss_2 = negative(t_c)
         columns_1 = empty((n, 2), DTYPE)
         columns_1[:, 0] = t_u
@@ -353,6 +356,7 @@ class _Objective:
             d_t_p_1 = columns_1_as_2terms_n.dot(loss_4, part_d_t_p)
             if several:
                 add(sum_d_t_p, part_d_t_p, sum_d_t_p)
+        # gradient of line 7: t_p = w * t_u + b
         d_t_p_2 = float(sum_d_t_p[1])
         d_t_p_3 = float(sum_d_t_p[0])
         out[0] = t_p_1 * d_t_p_3
@@ -361,7 +365,7 @@ class _Objective:
 
 
 class _Factored:
-    """The value of `loss`, and its gradient: the rows are not passed through, since the factor of their columns has all of it."""
+    """The value of `loss`, and its gradient, from the factor of the columns: no step passes through the rows."""
 
     def __init__(self, data, block=None):
         self._lengths = None
@@ -369,14 +373,17 @@ class _Factored:
         self.rebind(data)
 
     def rebind(self, data):
-        """Take data in: check it, compute what follows from it alone, and cut the rows into blocks."""
+        """Take data in: check it, and compute what follows from it alone."""
         found, lengths = _read(data, ("t_u", "t_c"))
         with errstate(all="ignore"):
             n = lengths["n"]
             t_u = found["t_u"]
             t_c = found["t_c"]
+            # line 9: minimize mean((t_p - t_c)^2)
             loss_1 = 1.0 / n
+            # line 7: t_p = w * t_u + b
             t_p_1 = loss_1 * 2.0
+            # line 9: minimize mean((t_p - t_c)^2)
             loss_2 = negative(t_c)
             columns_1 = empty((n, 2), DTYPE)
             columns_1[:, 0] = t_u
@@ -517,15 +524,17 @@ class _Pullback:
         self.rebind(data, seeds)
 
     def rebind(self, data, seeds):
-        """Take data in: check it, compute what follows from it alone, and cut the rows into blocks."""
+        """Take data in: check it, and compute what follows from it alone."""
         found, lengths = _read(data, ("t_u",))
         seeds = _read_seeds(seeds, lengths)
         n = lengths["n"]
         seed_t_p = seeds["t_p"]
         t_u = found["t_u"]
+        # line 9: minimize mean((t_p - t_c)^2)
         columns_1 = empty((n, 2), DTYPE)
         columns_1[:, 0] = t_u
         columns_1[:, 1] = 1
+        # gradient of line 7: t_p = w * t_u + b
         d_t_p_1 = seed_t_p.dot(columns_1)
         d_b_1 = float(d_t_p_1[1])
         d_w_1 = float(d_t_p_1[0])

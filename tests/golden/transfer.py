@@ -312,7 +312,9 @@ class _Objective:
             n = lengths["n"]
             image = found["image"]
             label = found["label"]
+            # line 12: minimize mean(cross_entropy[letter](logits, label)) over head.*
             loss_1 = 1.0 / n
+            # gradient of line 12: minimize mean(cross_entropy[letter](logits, label)) over head.*
             d_loss_1 = full((n,), 1, "int64")
             d_loss_2 = zeros((n, 26), DTYPE)
             each_n = arange(n)
@@ -448,6 +450,7 @@ class _Objective:
             d_head_W_1 = b0_as_hidden_n.dot(d_logits_1, part_d_head_W)
             if several:
                 add(sum_d_head_W, part_d_head_W, sum_d_head_W)
+        # gradient of line 10: logits = image |> body |> relu |> head
         d_head_b_2 = multiply(loss_1_cell, sum_d_head_b, gradient_head_b)
         d_head_W_2 = multiply(loss_1_cell, sum_d_head_W, gradient_head_W)
         out[0:8192] = 0
@@ -541,6 +544,7 @@ class _Pullback:
             image = found["image"]
             ones_n = ones((n,), DTYPE)
             seed_logits_as_letter_n = seed_logits.T
+            # gradient of line 10: logits = image |> body |> relu |> head
             d_head_b_1 = seed_logits_as_letter_n.dot(ones_n)
             block_rows = _cut(n, 3792, self._block)
             several = block_rows < n
