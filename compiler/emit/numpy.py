@@ -47,6 +47,10 @@ CACHE = 1_048_576
 LEAST_ROWS = 256
 """Rows below which a block's matrix products would be too thin."""
 
+MOST_ROWS = 8192
+"""Rows above which NumPy's OpenBLAS sets several threads to one dot product (from 10,000 on), which takes them longer
+to agree on than to compute."""
+
 MOST_COLUMNS = 256
 """Columns above which their factor takes too long to make for a training of a few steps."""
 
@@ -136,6 +140,7 @@ def _head(
         f"ROWS = {_quoted(program.rows)}",
         f"CACHE = {CACHE}",
         f"LEAST_ROWS = {LEAST_ROWS}",
+        f"MOST_ROWS = {MOST_ROWS}",
         *([f"MOST_COLUMNS = {MOST_COLUMNS}"] if writer.factored else []),
         "",
         *_table("AXES", [(a.name, _length_entry(a.length, a.name)) for a in program.axes]),
@@ -331,7 +336,7 @@ class _Writer:
         return tuple(item.name for item in self.program.inputs if item.name in leaves)
 
     def _routine(self, plan: Plan) -> Routine:
-        names = Names(frozenset({"numpy", "DTYPE", "CACHE", "LEAST_ROWS", *FUNCTIONS, *_MODULE_NAMES}))
+        names = Names(frozenset({"numpy", "DTYPE", "CACHE", "LEAST_ROWS", "MOST_ROWS", *FUNCTIONS, *_MODULE_NAMES}))
         lengths = {symbol: names.fresh(symbol) for symbol in self.symbols}
         return Routine(plan, names, self.dtype, self._label, self._remark, lengths, self.places)
 

@@ -30,6 +30,7 @@ DTYPE = "float64"
 ROWS = "n"
 CACHE = 1048576
 LEAST_ROWS = 256
+MOST_ROWS = 8192
 
 AXES = {
     "n": None,
@@ -283,8 +284,8 @@ def _cut(rows, bytes_in_row, block):
         if block < 1:
             raise DataError(f"a block has at least one row, and {block} were asked for")
         return min(block, rows)
-    most = max(CACHE // bytes_in_row, LEAST_ROWS)
-    return rows if rows <= 2 * most else most
+    most = max(min(CACHE // bytes_in_row, MOST_ROWS), LEAST_ROWS)
+    return rows if rows <= min(2 * most, MOST_ROWS) else most
 
 
 class _Objective:
