@@ -37,28 +37,24 @@ class Operation:
 
 
 def half_angle(x: Array, half: Array, scale: Array) -> None:
-    """t = tan(x/2), and 1/(1 + t^2)."""
+    """t = tan(x/2), and 2/(1 + t^2)."""
     np.multiply(x, 0.5, half)
     np.tan(half, half)
     np.square(half, scale)
     np.add(scale, 1.0, scale)
-    np.divide(1.0, scale, scale)
+    np.divide(2.0, scale, scale)
 
 
 def sine(x: Array, _: Array, out: Array, half: Array) -> None:
     """2t/(1 + t^2)."""
     half_angle(x, half, out)
-    np.multiply(half, 2.0, half)
     np.multiply(half, out, out)
 
 
-def cosine(x: Array, last: Array, out: Array, half: Array) -> None:
-    """(1 - t)(1 + t)/(1 + t^2)."""
+def cosine(x: Array, _: Array, out: Array, half: Array) -> None:
+    """2/(1 + t^2) - 1."""
     half_angle(x, half, out)
-    np.subtract(1.0, half, last)
-    np.add(half, 1.0, half)
-    np.multiply(last, half, half)
-    np.multiply(half, out, out)
+    np.subtract(out, 1.0, out)
 
 
 def sigmoid(x: Array, _: Array, out: Array, more: Array) -> None:

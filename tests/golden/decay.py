@@ -307,7 +307,7 @@ class _Objective:
             columns_1[:, 0] = t
             columns_1[:, 1] = 1
             d_loss_1_cell = array(d_loss_1, DTYPE)
-            block_rows = _cut(n, 88, self._block)
+            block_rows = _cut(n, 72, self._block)
             several = block_rows < n
             if lengths != self._lengths:
                 s0 = empty((2,), DTYPE)
@@ -316,14 +316,12 @@ class _Objective:
                 b2 = empty((block_rows,), DTYPE)
                 b3 = empty((block_rows,), DTYPE)
                 b4 = empty((block_rows,), DTYPE)
-                b5 = empty((block_rows,), DTYPE)
-                b6 = empty((block_rows,), DTYPE)
                 ones_n = ones((block_rows,), DTYPE)
                 sum_d_y_hat_ = empty((2,), "float64" if several else DTYPE)
                 part_d_y_hat = empty((2,), DTYPE) if several else sum_d_y_hat_
-                self._buffers = (s0, b0, b1, b2, b3, b4, b5, b6, ones_n, sum_d_y_hat_, part_d_y_hat)
+                self._buffers = (s0, b0, b1, b2, b3, b4, ones_n, sum_d_y_hat_, part_d_y_hat)
             else:
-                (s0, b0, b1, b2, b3, b4, b5, b6, ones_n, sum_d_y_hat_, part_d_y_hat) = self._buffers
+                (s0, b0, b1, b2, b3, b4, ones_n, sum_d_y_hat_, part_d_y_hat) = self._buffers
             blocks = []
             for start in range(0, n, block_rows):
                 rows = slice(start, min(start + block_rows, n))
@@ -337,9 +335,7 @@ class _Objective:
                         columns_1[rows],
                         b3[:count],
                         b4[:count],
-                        b5[:count],
                         y[rows],
-                        b6[:count],
                         ones_n[:count],
                         columns_1[rows].T,
                     )
@@ -391,7 +387,7 @@ class _Objective:
         sum_d_y_hat = 0.0
         if several:
             sum_d_y_hat_.fill(0.0)
-        for (b0, t, b1, b2, columns_1, b3, b4, b5, y, b6, ones_n, columns_1_as_2terms_n) in self._blocks:
+        for (b0, t, b1, b2, columns_1, b3, b4, y, ones_n, columns_1_as_2terms_n) in self._blocks:
             y_hat_2 = multiply(t, y_hat_1, b0)
             y_hat_3 = exp(y_hat_2, b0)
             y_hat_4 = multiply(a_cell, y_hat_3, b1)
@@ -400,39 +396,35 @@ class _Objective:
             y_hat_7 = tan(y_hat_6, b2)
             y_hat_8 = square(y_hat_7, b3)
             y_hat_9 = add(y_hat_8, 1.0, b3)
-            y_hat_10 = divide(1.0, y_hat_9, b3)
-            y_hat_11 = multiply(y_hat_7, 2.0, b4)
-            y_hat_12 = multiply(y_hat_10, y_hat_11, b4)
-            y_hat_13 = multiply(y_hat_4, y_hat_12, b5)
-            y_hat = add(offset_cell, y_hat_13, b5)
+            y_hat_10 = divide(2.0, y_hat_9, b3)
+            y_hat_11 = multiply(y_hat_7, y_hat_10, b2)
+            y_hat_12 = multiply(y_hat_4, y_hat_11, b4)
+            y_hat = add(offset_cell, y_hat_12, b4)
             # line 8: minimize mean((y_hat - y)^2)
-            loss_2 = subtract(y_hat, y, b5)
+            loss_2 = subtract(y_hat, y, b4)
             # gradient of line 6: y_hat = a * exp(-rate * t) * sin(omega * t + phase) + offset
-            d_y_hat_1 = subtract(1.0, y_hat_7, b6)
-            d_y_hat_2 = add(y_hat_7, 1.0, b2)
-            d_y_hat_3 = multiply(d_y_hat_1, d_y_hat_2, b2)
-            d_y_hat_4 = multiply(y_hat_10, d_y_hat_3, b2)
+            d_y_hat_1 = subtract(y_hat_10, 1.0, b3)
             # line 8: minimize mean((y_hat - y)^2)
             sum_loss += float(loss_2.dot(loss_2))
             # gradient of line 8: minimize mean((y_hat - y)^2)
-            d_loss_2 = multiply(d_loss_1_cell, loss_2, b5)
+            d_loss_2 = multiply(d_loss_1_cell, loss_2, b4)
             # gradient of line 6: y_hat = a * exp(-rate * t) * sin(omega * t + phase) + offset
             sum_d_offset += float(d_loss_2.dot(ones_n))
-            d_y_hat_5 = multiply(y_hat_12, d_loss_2, b4)
-            d_y_hat_6 = multiply(y_hat_4, d_y_hat_4, b2)
-            d_y_hat_7 = multiply(d_loss_2, d_y_hat_6, b2)
-            sum_d_a += float(y_hat_3.dot(d_y_hat_5))
-            d_y_hat_8 = multiply(t, y_hat_3, b0)
-            sum_d_y_hat += float(d_y_hat_5.dot(d_y_hat_8))
-            d_y_hat_9 = columns_1_as_2terms_n.dot(d_y_hat_7, part_d_y_hat)
+            d_y_hat_2 = multiply(y_hat_11, d_loss_2, b2)
+            d_y_hat_3 = multiply(y_hat_4, d_y_hat_1, b3)
+            d_y_hat_4 = multiply(d_loss_2, d_y_hat_3, b3)
+            sum_d_a += float(y_hat_3.dot(d_y_hat_2))
+            d_y_hat_5 = multiply(t, y_hat_3, b0)
+            sum_d_y_hat += float(d_y_hat_2.dot(d_y_hat_5))
+            d_y_hat_6 = columns_1_as_2terms_n.dot(d_y_hat_4, part_d_y_hat)
             if several:
                 add(sum_d_y_hat_, part_d_y_hat, sum_d_y_hat_)
         # gradient of line 6: y_hat = a * exp(-rate * t) * sin(omega * t + phase) + offset
         d_phase_1 = float(sum_d_y_hat_[1])
-        d_y_hat_10 = float(sum_d_y_hat_[0])
+        d_y_hat_7 = float(sum_d_y_hat_[0])
         out[0] = sum_d_a
         out[1] = -(rate_ * a * sum_d_y_hat)
-        out[2] = omega_ * d_y_hat_10
+        out[2] = omega_ * d_y_hat_7
         out[3] = d_phase_1
         out[4] = sum_d_offset
         return loss_1 * sum_loss, out
@@ -522,11 +514,10 @@ class _Outputs:
             y_hat_7 = tan(y_hat_6, b1)
             y_hat_8 = square(y_hat_7, b2)
             y_hat_9 = add(y_hat_8, 1.0, b2)
-            y_hat_10 = divide(1.0, y_hat_9, b2)
-            y_hat_11 = multiply(y_hat_7, 2.0, b1)
-            y_hat_12 = multiply(y_hat_10, y_hat_11, b1)
-            y_hat_13 = multiply(y_hat_4, y_hat_12, b1)
-            y_hat = add(offset_cell, y_hat_13, some_y_hat)
+            y_hat_10 = divide(2.0, y_hat_9, b2)
+            y_hat_11 = multiply(y_hat_7, y_hat_10, b2)
+            y_hat_12 = multiply(y_hat_4, y_hat_11, b2)
+            y_hat = add(offset_cell, y_hat_12, some_y_hat)
         return {
             "y_hat": array(all_y_hat),
         }
@@ -555,7 +546,7 @@ class _Pullback:
             columns_1 = empty((n, 2), DTYPE)
             columns_1[:, 0] = t
             columns_1[:, 1] = 1
-            block_rows = _cut(n, 80, self._block)
+            block_rows = _cut(n, 64, self._block)
             several = block_rows < n
             if lengths != self._lengths:
                 s0 = empty((2,), DTYPE)
@@ -563,13 +554,11 @@ class _Pullback:
                 b1 = empty((block_rows,), DTYPE)
                 b2 = empty((block_rows,), DTYPE)
                 b3 = empty((block_rows,), DTYPE)
-                b4 = empty((block_rows,), DTYPE)
-                b5 = empty((block_rows,), DTYPE)
                 sum_d_y_hat_ = empty((2,), "float64" if several else DTYPE)
                 part_d_y_hat = empty((2,), DTYPE) if several else sum_d_y_hat_
-                self._buffers = (s0, b0, b1, b2, b3, b4, b5, sum_d_y_hat_, part_d_y_hat)
+                self._buffers = (s0, b0, b1, b2, b3, sum_d_y_hat_, part_d_y_hat)
             else:
-                (s0, b0, b1, b2, b3, b4, b5, sum_d_y_hat_, part_d_y_hat) = self._buffers
+                (s0, b0, b1, b2, b3, sum_d_y_hat_, part_d_y_hat) = self._buffers
             blocks = []
             for start in range(0, n, block_rows):
                 rows = slice(start, min(start + block_rows, n))
@@ -582,8 +571,6 @@ class _Pullback:
                         b2[:count],
                         columns_1[rows],
                         b3[:count],
-                        b4[:count],
-                        b5[:count],
                         seed_y_hat[rows],
                         columns_1[rows].T,
                     )
@@ -632,7 +619,7 @@ class _Pullback:
         sum_d_y_hat = 0.0
         if several:
             sum_d_y_hat_.fill(0.0)
-        for (b0, t, b1, b2, columns_1, b3, b4, b5, seed_y_hat, columns_1_as_2terms_n) in self._blocks:
+        for (b0, t, b1, b2, columns_1, b3, seed_y_hat, columns_1_as_2terms_n) in self._blocks:
             y_hat_2 = multiply(t, y_hat_1, b0)
             y_hat_3 = exp(y_hat_2, b0)
             y_hat_4 = multiply(a_cell, y_hat_3, b1)
@@ -641,29 +628,25 @@ class _Pullback:
             y_hat_7 = tan(y_hat_6, b2)
             y_hat_8 = square(y_hat_7, b3)
             y_hat_9 = add(y_hat_8, 1.0, b3)
-            y_hat_10 = divide(1.0, y_hat_9, b3)
-            y_hat_11 = multiply(y_hat_7, 2.0, b4)
-            y_hat_12 = multiply(y_hat_10, y_hat_11, b4)
+            y_hat_10 = divide(2.0, y_hat_9, b3)
+            y_hat_11 = multiply(y_hat_7, y_hat_10, b2)
             # gradient of line 6: y_hat = a * exp(-rate * t) * sin(omega * t + phase) + offset
-            d_y_hat_1 = subtract(1.0, y_hat_7, b5)
-            d_y_hat_2 = add(y_hat_7, 1.0, b2)
-            d_y_hat_3 = multiply(d_y_hat_1, d_y_hat_2, b2)
-            d_y_hat_4 = multiply(y_hat_10, d_y_hat_3, b2)
-            d_y_hat_5 = multiply(seed_y_hat, y_hat_12, b4)
-            sum_d_a += float(y_hat_3.dot(d_y_hat_5))
-            d_y_hat_6 = multiply(y_hat_4, d_y_hat_4, b2)
-            d_y_hat_7 = multiply(seed_y_hat, d_y_hat_6, b2)
-            d_y_hat_8 = multiply(t, y_hat_3, b0)
-            sum_d_y_hat += float(d_y_hat_5.dot(d_y_hat_8))
-            d_y_hat_9 = columns_1_as_2terms_n.dot(d_y_hat_7, part_d_y_hat)
+            d_y_hat_1 = subtract(y_hat_10, 1.0, b3)
+            d_y_hat_2 = multiply(seed_y_hat, y_hat_11, b2)
+            sum_d_a += float(y_hat_3.dot(d_y_hat_2))
+            d_y_hat_3 = multiply(y_hat_4, d_y_hat_1, b3)
+            d_y_hat_4 = multiply(seed_y_hat, d_y_hat_3, b3)
+            d_y_hat_5 = multiply(t, y_hat_3, b0)
+            sum_d_y_hat += float(d_y_hat_2.dot(d_y_hat_5))
+            d_y_hat_6 = columns_1_as_2terms_n.dot(d_y_hat_4, part_d_y_hat)
             if several:
                 add(sum_d_y_hat_, part_d_y_hat, sum_d_y_hat_)
         # gradient of line 6: y_hat = a * exp(-rate * t) * sin(omega * t + phase) + offset
         d_phase_1 = float(sum_d_y_hat_[1])
-        d_y_hat_10 = float(sum_d_y_hat_[0])
+        d_y_hat_7 = float(sum_d_y_hat_[0])
         out[0] = sum_d_a
         out[1] = -(rate_ * a * sum_d_y_hat)
-        out[2] = omega_ * d_y_hat_10
+        out[2] = omega_ * d_y_hat_7
         out[3] = d_phase_1
         out[4] = d_offset_1
         return out
