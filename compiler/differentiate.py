@@ -152,6 +152,9 @@ def rule(node: Node, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node,
 @cache
 def partial(expression: Expr, position: int) -> Expr:
     """The derivative of a Map's expression by one placeholder."""
+    number, rest = expression.as_coeff_Mul()
+    if rest == placeholder(position):
+        return number
     if expression.is_Add and placeholder(position) in expression.args:
         rest = sympy.Add(*(term for term in expression.args if term != placeholder(position)))
         if placeholder(position) not in rest.free_symbols:
