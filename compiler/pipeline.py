@@ -20,13 +20,14 @@ from .graph import Constant, Program
 from .lower import lower
 from .simplify.factor import factor_rows
 from .simplify.pointwise import simplify_pointwise
+from .simplify.rewrites import Rewrites
 from .simplify.stable import stabilise
 from .simplify.stack import stack_terms
 from .simplify.tensor import simplify_tensors
 from .source import Source
 from .syntax import parse
 
-Pass = Callable[[Program], Program]
+Pass = Callable[[Program, Rewrites], Program]
 
 PASSES: Mapping[str, Pass] = {
     "stable": stabilise,
@@ -84,9 +85,15 @@ class Compiled:
     module: str
 
 
-def stages(source: Source, options: Options | None = None) -> Iterator[tuple[str, object]]:
-    """Each stage's name and what it gives, in order: syntax tree, programs, the module's text."""
+def stages(
+    source: Source, options: Options | None = None, rewrites: Rewrites | None = None
+) -> Iterator[tuple[str, object]]:
+    """Each stage's name and what it gives, in order: syntax tree, programs, the module's text.
+
+    `rewrites` is the record that the passes write into, made by `record`.
+    """
     chosen = options or Options()
+    rewrites = rewrites or Rewrites(chosen.without)
     if chosen.dtype not in DTYPES:
         raise UnknownType(chosen.dtype)
     for name in chosen.without:
@@ -99,21 +106,21 @@ def stages(source: Source, options: Options | None = None) -> Iterator[tuple[str
     program = written
     for name in BEFORE:
         if name not in chosen.without:
-            program = PASSES[name](program)
+            program = PASSES[name](program, rewrites)
             yield f"{name} before", checked(program, written)
     program = differentiate(program, written)
     yield "differentiate", checked(program, written)
     for round_, name in enumerate(AFTER, 1):
         if name not in chosen.without:
-            program = PASSES[name](program)
+            program = PASSES[name](program, rewrites)
             yield f"{name} {round_}", checked(program, written)
     yield "simplified", program
     if "stack" not in chosen.without:
-        program = stack_terms(program)
+        program = stack_terms(program, rewrites)
         yield "stack", checked(program, written)
     factored = program
     if "factor" not in chosen.without:
-        factored = factor_rows(program)
+        factored = factor_rows(program, rewrites)
         yield "factor", checked(factored, written)
     lowered = lower(program, chosen.dtype)
     yield "lower", held_by_doubles(checked(lowered), source)

@@ -18,6 +18,7 @@ from sympy import Expr, Integer
 
 from ..elementary import ADD, DIVIDE, MULTIPLY, build
 from ..graph import RANK, Axis, Contract, Graph, Map, Node, Program, Slice, data_length, placeholder, reachable
+from .rewrites import Rewrites
 from .unroll import unrolled
 
 _0 = placeholder(0)
@@ -26,7 +27,7 @@ LARGEST = 1000
 """Operations of an objective and its gradient above which it stays as it is: it would be written out a second time."""
 
 
-def factor_rows(program: Program) -> Program:
+def factor_rows(program: Program, rewrites: Rewrites | None = None) -> Program:
     """The program with every objective that allows it over the factor of its columns; else the program itself."""
     values: dict[str, Node] = {}
     gradients: dict[str, Mapping[str, Node]] = dict(program.gradients)

@@ -19,6 +19,7 @@ from ..functions import sigmoid, softplus
 from ..graph import Graph, Map, Node, Program, placeholder, reachable, rewrite
 from ..scalar import evaluate
 from .cost import total
+from .rewrites import Rewrites
 from .window import Window, window
 
 SMALL = 40
@@ -27,7 +28,7 @@ POINTS = 3
 _COMPLEMENT = 1 - placeholder(0)
 
 
-def simplify_pointwise(program: Program) -> Program:
+def simplify_pointwise(program: Program, rewrites: Rewrites | None = None) -> Program:
     """The program with every window in its cheapest form."""
     graph = program.graph
     users = _users(program)

@@ -28,6 +28,7 @@ from ..graph import (
     placeholder,
     rewrite,
 )
+from .rewrites import Rewrites
 from .window import of_doubles, window
 
 DEPTH = 8
@@ -37,7 +38,7 @@ _0, _1 = placeholder(0), placeholder(1)
 _LN2 = sympy.Float(float(sympy.log(2).evalf(20)))
 
 
-def stabilise(program: Program) -> Program:
+def stabilise(program: Program, rewrites: Rewrites | None = None) -> Program:
     """The program with every formula of the table in its stable form."""
     graph = program.graph
     memo: dict[tuple[Expr, tuple[bool, ...]], Expr] = {}

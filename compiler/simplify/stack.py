@@ -12,6 +12,7 @@ from sympy import Add, Integer, Mul
 
 from ..elementary import add, build, multiply
 from ..graph import Axis, Constant, Contract, Graph, Map, Node, Program, Slice, reachable, rewrite
+from .rewrites import Rewrites
 from .window import region, window
 
 MANY = 4
@@ -20,7 +21,7 @@ MANY = 4
 Orders = dict[frozenset[int], tuple[int, ...]]
 
 
-def stack_terms(program: Program) -> Program:
+def stack_terms(program: Program, rewrites: Rewrites | None = None) -> Program:
     """The program with sums of columns, and sums against columns, as matrix products."""
     if program.rows is None:
         return program

@@ -14,9 +14,10 @@ from sympy import Expr, Mul
 
 from ..elementary import build, multiply
 from ..graph import Axis, Constant, Contract, Graph, Map, Node, PlaceSlice, Program, Scatter, Spread, reachable, rewrite
+from .rewrites import Rewrites
 
 
-def simplify_tensors(program: Program) -> Program:
+def simplify_tensors(program: Program, rewrites: Rewrites | None = None) -> Program:
     """The program with every rule of the table applied until none fits."""
     graph = program.graph
     uses: dict[int, int] = {}
