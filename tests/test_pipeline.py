@@ -40,6 +40,7 @@ from gradc.compiler.pipeline import (
     compile_model,
     stages,
 )
+from gradc.compiler.simplify.rewrites import Rewrites
 from gradc.compiler.source import ModelError, Source
 from gradc.compiler.tree import Model
 
@@ -82,7 +83,7 @@ def test_a_pass_that_does_not_exist_is_named() -> None:
 
 
 def test_a_pass_whose_result_is_broken_is_found_where_it_happened(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(program: Program) -> Program:
+    def broken(program: Program, rewrites: Rewrites) -> Program:
         return program.mapped(lambda node: _forged(node, axes=(), names=()) if isinstance(node, Map) else node)
 
     monkeypatch.setitem(PASSES, "tensor", broken)  # type: ignore[arg-type]
