@@ -15,7 +15,7 @@ from sympy import Expr, Integer, Rational
 from . import functions
 from .elementary import DIVIDE, MULTIPLY, SUBTRACT, build
 from .graph import Axis, Contract, Graph, Map, Node, Program, Reduce, placeholder, rewrite
-from .simplify.cost import length
+from .simplify.order import ordered
 
 _0, _1, _2 = placeholder(0), placeholder(1), placeholder(2)
 LONGEST_CHAIN = 64
@@ -36,7 +36,7 @@ def lower(program: Program, dtype: str) -> Program:
                     return share
                 return _map(graph, node, operands, dtype)
             case Contract():
-                return _contract(graph, operands, node.summed, program.rows)
+                return ordered(graph, operands, node.summed, program.rows)
             case Reduce(operator="logsumexp"):
                 top, _, total = _exponentials(graph, operands[0], node.reduced, program.rows, dtype)
                 return graph.sum([top, graph.map(sympy.log(_0), [total])])
@@ -57,7 +57,7 @@ def _exponentials(graph: Graph, x: Node, over: Sequence[Axis], rows: str | None,
     """
     top = graph.map(functions.maximum(_0, LEAST[dtype]), [graph.reduce("max", x, over)])
     shifted = graph.map(sympy.exp(_0), [graph.map(SUBTRACT, [x, top])])
-    return top, shifted, _contract(graph, [shifted], over, rows)
+    return top, shifted, ordered(graph, [shifted], over, rows)
 
 
 def _softmax(graph: Graph, node: Map, operands: tuple[Node, ...], dtype: str) -> Node | None:
@@ -153,64 +153,3 @@ def _whole_power(graph: Graph, base: Node, exponent: int) -> Node:
     half = _whole_power(graph, base, exponent // 2)
     squared = graph.map(_0**2, [half])
     return graph.map(MULTIPLY, [squared, base]) if exponent % 2 else squared
-
-
-# --------------------------------------------------------------------------------------------------------- contractions
-
-
-def _contract(graph: Graph, operands: Sequence[Node], summed: Sequence[Axis], rows: str | None) -> Node:
-    """One or two operands at a time, in the order that costs the fewest operations."""
-    gone = {axis.name for axis in summed}
-    parts = [o if o.dtype == "float" else graph.map(functions.as_float(_0), [o]) for o in operands]
-    parts = _presummed(graph, parts, summed)
-    if len(parts) > 2:
-        for pair in _order(graph, parts, gone, rows):
-            if len(parts) <= 2:
-                break
-            chosen = [parts[i] for i in pair]
-            parts = [part for i, part in enumerate(parts) if i not in pair]
-            rest = {name for part in parts for name in part.names}
-            inner = [
-                a for a in graph.ordered(a for c in chosen for a in c.axes) if a.name in gone and a.name not in rest
-            ]
-            parts.append(_pair(graph, chosen, inner))
-    remaining = {name for part in parts for name in part.names}
-    return _pair(graph, parts, [axis for axis in summed if axis.name in remaining])
-
-
-def _presummed(graph: Graph, parts: list[Node], summed: Sequence[Axis]) -> list[Node]:
-    """An axis that only one operand has is summed there first."""
-    if len(parts) == 1:
-        return parts
-    result = []
-    for i, part in enumerate(parts):
-        others = {name for j, other in enumerate(parts) if j != i for name in other.names}
-        alone = [axis for axis in summed if axis.name in part.names and axis.name not in others]
-        result.append(graph.contract([part], alone) if alone else part)
-    return result
-
-
-def _pair(graph: Graph, parts: Sequence[Node], inner: Sequence[Axis]) -> Node:
-    if not inner:
-        return _squared_or_product(graph, parts)
-    return graph.contract(parts, inner)
-
-
-def _squared_or_product(graph: Graph, parts: Sequence[Node]) -> Node:
-    if len(parts) == 2 and parts[0] is parts[1]:
-        return graph.map(_0**2, [parts[0]])
-    return graph.product(list(parts))
-
-
-def _order(graph: Graph, parts: Sequence[Node], gone: set[str], rows: str | None) -> list[tuple[int, ...]]:
-    """The pairs to contract in turn, as positions in a list from which they go and to whose end the result comes."""
-    import opt_einsum
-
-    axes = graph.ordered(axis for part in parts for axis in part.axes)
-    letter = {axis.name: opt_einsum.get_symbol(i) for i, axis in enumerate(axes)}
-    terms = ",".join("".join(letter[name] for name in part.names) for part in parts)
-    result = "".join(letter[axis.name] for axis in axes if axis.name not in gone)
-    shapes = [tuple(length(axis, rows) for axis in part.axes) for part in parts]
-    method = "optimal" if len(parts) <= 6 else "greedy"
-    path, _ = opt_einsum.contract_path(f"{terms}->{result}", *shapes, shapes=True, optimize=method)
-    return [tuple(pair) for pair in path]

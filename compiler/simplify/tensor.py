@@ -1,8 +1,9 @@
-"""Algebra over arrays: a table of rules on contractions.
+"""Rules over arrays: contractions merged, reordered and shared, and what needs no array made without one.
 
-Takes a program, gives it with each contraction in a form that costs no more: products inside a sum become its operands,
-what lacks the summed axes moves out in front, nested contractions merge, repeated axes and broadcasts cost nothing.
-Each rule takes a Contract and gives a node of the same value, or None where it does not apply.
+Takes a program, gives it with every node in a form that costs no more: products inside a sum become its operands, what
+lacks the summed axes moves out in front, nested contractions merge, a part of a product is the product of parts,
+renamed axes and broadcasts cost nothing. Each rule takes a node and gives one of the same value, or None where it does
+not apply; the table is `TABLE`, and a rule is tried until none fits.
 """
 
 from __future__ import annotations
@@ -12,37 +13,38 @@ from collections.abc import Callable
 import sympy
 from sympy import Expr, Mul
 
-from ..elementary import build, multiply
-from ..graph import Axis, Constant, Contract, Graph, Map, Node, PlaceSlice, Program, Scatter, Spread, reachable, rewrite
-from .rewrites import Rewrites
+from ..elementary import ADD, RECIPROCAL, SUBTRACT, build, multiply
+from ..graph import Constant, Contract, Graph, Map, Node, PlaceSlice, Program, Relabel, Scatter, Spread, rewrite
+from .cost import total
+from .order import ordered
+from .rewrites import Rewrites, Rule
+from .selection import SELECTIONS
+from .uses import Uses
+
+Apply = Callable[[Node, Graph, Uses], Node | None]
+
+MOST = 64
+"""Rewritings of one node, one after the other: far more than any formula needs, so that a wrong rule cannot run on."""
 
 
 def simplify_tensors(program: Program, rewrites: Rewrites | None = None) -> Program:
     """The program with every rule of the table applied until none fits."""
+    record = rewrites or Rewrites()
     graph = program.graph
-    uses: dict[int, int] = {}
-    other_uses: dict[int, int] = {}
-    for node in reachable(program.roots()):
-        for operand in node.operands:
-            uses[operand.id] = uses.get(operand.id, 0) + 1
-            if not isinstance(node, Contract):
-                other_uses[operand.id] = other_uses.get(operand.id, 0) + 1
-    old_of: dict[int, int] = {}
-
-    def shared(node: Node) -> bool:
-        """Whether the contraction is computed anyway, for another user."""
-        return uses.get(old_of.get(node.id, node.id), 0) > 1
-
-    def joins(node: Node, factors: list[Node], gone: set[str]) -> bool:
-        """Whether a product goes into the sum that uses it: its only use, or a scaling by what leaves the sum."""
-        old = old_of.get(node.id, node.id)
-        inner = [factor for factor in factors if gone & set(factor.names)]
-        return other_uses.get(old, 0) == 0 and (uses.get(old, 0) <= 1 or len(inner) <= 1)
+    uses = Uses(program)
+    table = [(rule, apply) for rule, apply in TABLE if record.allows(rule.name)]
 
     def rule(node: Node, operands: tuple[Node, ...]) -> Node:
         new = _remake(graph, node, operands) if operands else node
-        new = _scalars_out(graph, _improved(graph, new, shared, joins))
-        old_of.setdefault(new.id, node.id)
+        for _ in range(MOST):
+            for known, apply in table:
+                found = apply(new, graph, uses)
+                if found is not None and (found := record.made(known.name, new, found)) is not new:
+                    new = found
+                    break
+            else:
+                break
+        uses.became(node, new)
         return new
 
     return rewrite(program, rule)
@@ -57,14 +59,88 @@ def _remake(graph: Graph, node: Node, operands: tuple[Node, ...]) -> Node:
     return graph.remake(node, operands)
 
 
-def _scalars_out(graph: Graph, node: Node) -> Node:
-    """A scatter of c*x is c times the scatter of x, so that c can go on outwards."""
-    if not isinstance(node, Scatter | PlaceSlice):
+# ----------------------------------------------------------------------------------------------- inside one contraction
+
+
+def _bare(node: Node, graph: Graph, uses: Uses) -> Node | None:
+    if not isinstance(node, Contract):
+        return None
+    gone = {axis.name for axis in node.summed}
+    bare = [o.operands[0] if isinstance(o, Spread) and gone & set(o.names) else o for o in node.operands]
+    return None if all(a is b for a, b in zip(bare, node.operands, strict=True)) else graph.contract(bare, node.summed)
+
+
+def _joined(node: Node, graph: Graph, uses: Uses) -> Node | None:
+    if not isinstance(node, Contract):
+        return None
+    gone = {axis.name for axis in node.summed}
+    for position, operand in enumerate(node.operands):
+        if not (isinstance(operand, Map) and gone & set(operand.names)):
+            continue
+        parts = _as_product(graph, operand)
+        if parts is None or not uses.joins(operand, parts[1], gone):
+            continue
+        number, above, below = parts
+        loose = [n for n in below if not gone & set(n.names)]
+        stuck = [n for n in below if n not in loose]
+        factors = [*above, *(graph.map(RECIPROCAL, [n]) for n in loose)]
+        factors += [multiply(graph, sympy.Integer(1), [], stuck)] if stuck else []
+        factors += [graph.constant(number)] if number != 1 else []
+        if factors != [operand]:
+            return graph.contract([*node.operands[:position], *factors, *node.operands[position + 1 :]], node.summed)
+    return None
+
+
+def _merged(node: Node, graph: Graph, uses: Uses) -> Node | None:
+    if not isinstance(node, Contract):
+        return None
+    gone = {axis.name for axis in node.summed}
+    for position, operand in enumerate(node.operands):
+        others = [*node.operands[:position], *node.operands[position + 1 :]]
+        inner = _inside(operand, graph, {n for o in others for n in o.names})
+        if inner is None or uses.shared(operand) or not gone & set(operand.names):
+            continue
+        own = {axis.name for axis in inner.summed}
+        if own & gone or any(own & set(other.names) for other in others):
+            continue
+        return graph.contract([*others, *inner.operands], [*node.summed, *inner.summed])
+    return None
+
+
+def _inside(node: Node, graph: Graph, taken: set[str]) -> Contract | None:
+    """The contraction that the node is, its axes renamed where it is seen under other names."""
+    if isinstance(node, Contract):
         return node
+    if not (isinstance(node, Relabel) and isinstance(node.operands[0], Contract)):
+        return None
+    inner, to = node.operands[0], dict(node.renamed)
+    if {axis.name for axis in inner.summed} & ({*to.values()} | taken):
+        return None
+    found = graph.contract([graph.relabel(o, to) for o in inner.operands], inner.summed)
+    return found if isinstance(found, Contract) else None
+
+
+def _moved_out(node: Node, graph: Graph, uses: Uses) -> Node | None:
+    if not isinstance(node, Contract):
+        return None
+    gone = {axis.name for axis in node.summed}
+    inside = [o for o in node.operands if gone & set(o.names)]
+    outside = [o for o in node.operands if not gone & set(o.names)]
+    if not outside:
+        return None
+    below = [o for o in outside if isinstance(o, Map) and o.expression == RECIPROCAL]
+    above = [o for o in outside if o not in below]
+    core = graph.contract(inside or [graph.constant(1)], node.summed)
+    return multiply(graph, sympy.Integer(1), [core, *above], [o.operands[0] for o in below])
+
+
+def _scaled(node: Node, graph: Graph, uses: Uses) -> Node | None:
+    if not isinstance(node, Scatter | PlaceSlice):
+        return None
     inner = node.operands[0]
     bare = inner.operands[0] if isinstance(inner, Spread) else inner
     if bare.dtype != "float" or (isinstance(bare, Constant) and bare.value == 1):
-        return node
+        return None
     number: Expr = sympy.Integer(1)
     above: list[Node] = [bare]
     below: list[Node] = []
@@ -73,66 +149,13 @@ def _scalars_out(graph: Graph, node: Node) -> Node:
     outside = [factor for factor in above if not factor.axes]
     under = [factor for factor in below if not factor.axes]
     if isinstance(bare, Constant):
-        number, outside = bare.value, []
-        above = []
+        number, above, outside = bare.value, [], []
     if number == 1 and not outside and not under:
-        return node
-    rest = multiply(
-        graph,
-        sympy.Integer(1),
-        [factor for factor in above if factor.axes],
-        [factor for factor in below if factor.axes],
-    )
+        return None
+    array, divisor = [f for f in above if f.axes], [f for f in below if f.axes]
+    rest = multiply(graph, sympy.Integer(1), array, divisor)
     placed = graph.remake(node, [graph.spread(rest, inner.axes), *node.operands[1:]])
     return multiply(graph, number, [placed, *outside], under)
-
-
-def _improved(
-    graph: Graph,
-    node: Node,
-    shared: Callable[[Node], bool],
-    joins: Callable[[Node, list[Node], set[str]], bool],
-) -> Node:
-    """The rules applied to the node, and to the contraction left inside what they give."""
-    if not isinstance(node, Contract):
-        return node
-    numbers: Expr = sympy.Integer(1)
-    outside: list[Node] = []
-    below: list[Node] = []
-    inside: list[Node] = []
-    summed: list[Axis] = list(node.summed)
-    waiting = list(node.operands)
-    while waiting:
-        operand = waiting.pop(0)
-        gone = {axis.name for axis in summed}
-        if isinstance(operand, Constant):
-            numbers = numbers * operand.value
-        elif not gone & set(operand.names):
-            outside.append(operand)
-        elif isinstance(operand, Spread):
-            waiting.append(operand.operands[0])
-        elif isinstance(operand, Map) and (parts := _as_product(graph, operand)) and joins(operand, parts[1], gone):
-            number, above, under = parts
-            numbers = numbers * number
-            loose = [n for n in under if not gone & set(n.names)]
-            if len(loose) < len(under):
-                stuck = [n for n in under if n not in loose]
-                above.append(multiply(graph, sympy.Integer(1), [], stuck))
-                # The reciprocal is an operand like any other, and is not taken apart again.
-                inside.append(above.pop())
-            below.extend(loose)
-            waiting = [*above, *waiting]
-        elif isinstance(operand, Contract) and not shared(operand) and _may_merge(operand, [*waiting, *inside], gone):
-            summed.extend(operand.summed)
-            waiting = [*operand.operands, *waiting]
-        else:
-            inside.append(operand)
-    if not outside and not below and numbers == 1 and len(inside) == len(node.operands) and summed == list(node.summed):
-        return node
-    core = graph.contract(inside, summed) if inside else graph.contract([graph.constant(1)], summed)
-    if not outside and not below and numbers == 1:
-        return core
-    return multiply(graph, numbers, [core, *outside], below)
 
 
 def _as_product(graph: Graph, node: Map) -> tuple[Expr, list[Node], list[Node]] | None:
@@ -155,7 +178,146 @@ def _as_product(graph: Graph, node: Map) -> tuple[Expr, list[Node], list[Node]] 
     return number, above, below
 
 
-def _may_merge(inner: Contract, others: list[Node], gone: set[str]) -> bool:
-    """A nested contraction joins unless an axis of its own sum is also an axis outside it."""
-    own = {axis.name for axis in inner.summed}
-    return not own & gone and not any(own & set(other.names) for other in others)
+# ------------------------------------------------------------------------------------------------- sums of contractions
+
+
+def _collected(node: Node, graph: Graph, uses: Uses) -> Node | None:
+    if not (isinstance(node, Map) and node.expression in (ADD, SUBTRACT, -SUBTRACT)):
+        return None
+    first, second = node.operands
+    if not (isinstance(first, Contract) and isinstance(second, Contract)) or first.summed != second.summed:
+        return None
+    if uses.shared(first) or uses.shared(second):
+        return None
+    common, rest, other = _common(first.operands, second.operands)
+    if not common or len(rest) != 1 or len(other) != 1 or rest[0].names != other[0].names:
+        return None
+    inner = graph.map(node.expression, [rest[0], other[0]])
+    if rest[0].id > other[0].id:
+        inner = build(graph, node.expression, [rest[0], other[0]])
+    found = graph.contract([*common, inner], first.summed)
+    border = [*common, *rest, *other]
+    return found if total(found, border, uses.rows) < total(node, border, uses.rows) else None
+
+
+def _common(first: tuple[Node, ...], second: tuple[Node, ...]) -> tuple[list[Node], list[Node], list[Node]]:
+    """What stands in both, what in the first alone, what in the second alone."""
+    common, other = [], list(second)
+    rest = []
+    for node in first:
+        if node in other:
+            other.remove(node)
+            common.append(node)
+        else:
+            rest.append(node)
+    return common, rest, other
+
+
+def _distributed(node: Node, graph: Graph, uses: Uses) -> Node | None:
+    if not (isinstance(node, Contract) and len(node.operands) == 2):
+        return None
+    for whole, factor in (node.operands, node.operands[::-1]):
+        if not (isinstance(whole, Map) and whole.expression in (ADD, SUBTRACT, -SUBTRACT)) or uses.shared(whole):
+            continue
+        # What is already rounded as a contraction loses no more digits; a bare difference of two arrays would.
+        if not any(isinstance(term, Contract) for term in whole.operands):
+            continue
+        terms = [graph.contract([term, factor], node.summed) for term in whole.operands]
+        merged = [_merged(term, graph, uses) or term for term in terms]
+        found = build(graph, whole.expression, merged)
+        if found.names != node.names:
+            continue
+        border = _leaves(whole, factor)
+        price = total(build(graph, whole.expression, [_ordered(m, graph, uses) for m in merged]), border, uses.rows)
+        if price < total(_ordered(node, graph, uses), border, uses.rows):
+            return found
+    return None
+
+
+def _leaves(whole: Map, factor: Node) -> list[Node]:
+    found = [factor]
+    for term in whole.operands:
+        found.extend(term.operands if isinstance(term, Contract) else [term])
+    return found
+
+
+def _ordered(node: Node, graph: Graph, uses: Uses) -> Node:
+    return ordered(graph, node.operands, node.summed, uses.rows) if isinstance(node, Contract) else node
+
+
+TABLE: tuple[tuple[Rule, Apply], ...] = (
+    (
+        Rule(
+            "tensor.bare",
+            "sum[k](x * (b, the same along k))",
+            "sum[k](x * b)",
+            "a broadcast makes an array of what is one number",
+            "axes are aligned by name",
+        ),
+        _bare,
+    ),
+    (
+        Rule(
+            "tensor.joined",
+            "sum[k](w * (x * b / 3))",
+            "sum[k](w * x * b * 1/3)",
+            "the product would be an array of its own",
+            "associativity",
+        ),
+        _joined,
+    ),
+    (
+        Rule(
+            "tensor.merged",
+            "sum[k](w * sum[j](A * v))",
+            "sum[k, j](w * A * v)",
+            "the order of the products is chosen for all of them: a chain of matrices ends in a vector first",
+            "Fubini; order by opt_einsum",
+        ),
+        _merged,
+    ),
+    *SELECTIONS,
+    (
+        Rule(
+            "tensor.distributed",
+            "sum[j]((A - sum[k](H * H')) * x)",
+            "sum[j](A * x) - sum[k](H * sum[j](H' * x))",
+            "the product of two matrices costs more than two products with a vector",
+            "distributivity, where the cost falls and a term is a contraction",
+        ),
+        _distributed,
+    ),
+    (
+        Rule(
+            "tensor.collected",
+            "sum[k](A * B) + sum[k](A * C)",
+            "sum[k](A * (B + C))",
+            "one product instead of two",
+            "distributivity, where the cost falls",
+        ),
+        _collected,
+    ),
+    (
+        Rule(
+            "tensor.moved_out",
+            "sum[k](b * x)",
+            "b * sum[k](x)",
+            "a factor is multiplied in for each position",
+            "linearity",
+        ),
+        _moved_out,
+    ),
+    (
+        Rule(
+            "tensor.scaled",
+            "the scatter of b * x",
+            "b * the scatter of x",
+            "the factor can go on outwards",
+            "linearity",
+        ),
+        _scaled,
+    ),
+)
+
+RULES: tuple[Rule, ...] = tuple(rule for rule, _ in TABLE)
+"""The rules of the pass, in the order in which they are tried."""
