@@ -12,7 +12,7 @@ from .. import functions
 from ..elementary import SQUARE
 from ..graph import Axis, Graph, Node, placeholder
 from .cost import length
-from .selection import renamed
+from .renaming import renamed
 
 
 def ordered(graph: Graph, operands: Sequence[Node], summed: Sequence[Axis], rows: str | None) -> Node:

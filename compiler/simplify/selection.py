@@ -6,7 +6,7 @@ less is computed. A diagonal, a row, a delta: none of them needs the whole array
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from ..elementary import MULTIPLY
 from ..functions import equal, where
@@ -20,7 +20,6 @@ from ..graph import (
     Node,
     PlaceSlice,
     Reduce,
-    Relabel,
     Scatter,
     Slice,
     Spread,
@@ -85,7 +84,7 @@ def _delta(node: Node, graph: Graph, uses: Uses) -> Node | None:
         return None
     gone = {axis.name for axis in node.summed}
     for position, operand in enumerate(node.operands):
-        found = _as_delta(operand)
+        found = _as_delta(operand, graph)
         if found is None or not gone & {axis.name for axis in found[1:]}:
             continue
         value, first, second = found
@@ -99,7 +98,7 @@ def _delta(node: Node, graph: Graph, uses: Uses) -> Node | None:
     return None
 
 
-def _as_delta(node: Node) -> tuple[Node, Axis, Axis] | None:
+def _as_delta(node: Node, graph: Graph) -> tuple[Node, Axis, Axis] | None:
     """`(value, i, j)` where the node is the value at i = j, and 0 elsewhere."""
     if isinstance(node, Scatter) and isinstance(node.operands[1], Index) and not node.summed:
         axis = node.operands[1].axes[0]
@@ -107,9 +106,8 @@ def _as_delta(node: Node) -> tuple[Node, Axis, Axis] | None:
         if axis.length == node.along.length and axis.name in node.names and node.along.name not in value.names:
             return value, axis, node.along
     if isinstance(node, Map) and isinstance(node.expression, where) and node.expression.args[2] == 0:
-        condition, chosen = node.operands[0], node.operands[-1]
-        masks = node.expression == where(_0, _1, 0) and condition.dtype == "bool"
-        masks = masks and isinstance(condition, Map) and condition.expression in (equal(_0, _1), equal(_1, _0))
+        condition, chosen = (graph.map(a, node.operands) for a in node.expression.args[:2])
+        masks = isinstance(condition, Map) and condition.expression in (equal(_0, _1), equal(_1, _0))
         if masks and all(isinstance(o, Index) for o in condition.operands):
             first, second = (o.axes[0] for o in condition.operands)
             if first.length == second.length:
@@ -148,52 +146,6 @@ def _placed(node: Node, graph: Graph, uses: Uses) -> Node | None:
         inner = graph.spread(inner, kept)
         return graph.place_slice(inner, along, operand.start, operand.step, operand.length, operand.drop)
     return None
-
-
-# ---------------------------------------------------------------------------------------------------------- other names
-
-
-def _symmetric(node: Node, graph: Graph, uses: Uses) -> Node | None:
-    if not (isinstance(node, Relabel) and isinstance(node.operands[0], Contract)):
-        return None
-    inner, to = node.operands[0], dict(node.renamed)
-    if set(to) != set(to.values()):
-        return None
-    turned = graph.contract([graph.relabel(operand, to) for operand in inner.operands], inner.summed)
-    return inner if turned is inner else None
-
-
-def renamed(node: Node, graph: Graph) -> Node | None:
-    """A contraction that is there already with its axes under other names, seen under these; else None."""
-    if not isinstance(node, Contract):
-        return None
-    back: dict[str, str] = {}
-    for operand in node.operands:
-        if isinstance(operand, Relabel):
-            back.update({after: before for before, after in operand.renamed})
-    if not back or len(set(back.values())) < len(back):
-        return None
-    if any(not _renamed_by(operand, back) for operand in node.operands):
-        return None
-    before = len(graph.nodes)
-    summed = [Axis(back.get(axis.name, axis.name), axis.length) for axis in node.summed]
-    inner = graph.contract([o.operands[0] if isinstance(o, Relabel) else o for o in node.operands], summed)
-    if inner.id >= before:
-        return None
-    return graph.relabel(inner, {to: name for name, to in back.items() if name in node.names})
-
-
-def _renamed_by(operand: Node, back: Mapping[str, str]) -> bool:
-    """Whether the operand renames its axes as `back` undoes it, or has none of them."""
-    to = {after: before for before, after in operand.renamed} if isinstance(operand, Relabel) else {}
-    for name in operand.names:
-        if back.get(name) != to.get(name) or (name in back.values() and name not in back):
-            return False
-    return True
-
-
-def _known(node: Node, graph: Graph, uses: Uses) -> Node | None:
-    return renamed(node, graph)
 
 
 SELECTIONS: tuple[tuple[Rule, Callable[[Node, Graph, Uses], Node | None]], ...] = (
@@ -236,26 +188,6 @@ SELECTIONS: tuple[tuple[Rule, Callable[[Node, Graph, Uses], Node | None]], ...] 
             "the adjoint of tensor.read",
         ),
         _placed,
-    ),
-    (
-        Rule(
-            "tensor.symmetric",
-            "sum[n](X * X[i -> j])[i -> j, j -> i]",
-            "sum[n](X * X[i -> j])",
-            "a symmetric matrix is its own transpose",
-            "(X'X)' = X'X",
-        ),
-        _symmetric,
-    ),
-    (
-        Rule(
-            "tensor.known",
-            "sum[k](A[i -> j] * B), where sum[k](A * B) is there",
-            "sum[k](A * B)[i -> j]",
-            "the same contraction under other names",
-            "renaming of free axes",
-        ),
-        _known,
     ),
 )
 """Rules over selections, in the order in which they are tried."""

@@ -16,7 +16,7 @@ from sympy import Expr, Mul
 from ..elementary import ADD, RECIPROCAL, SUBTRACT, build, multiply
 from ..graph import Constant, Contract, Graph, Map, Node, PlaceSlice, Program, Relabel, Scatter, Spread, rewrite
 from .cost import total
-from .order import ordered
+from .renaming import RENAMINGS
 from .rewrites import Rewrites, Rule
 from .selection import SELECTIONS
 from .uses import Uses
@@ -94,17 +94,28 @@ def _joined(node: Node, graph: Graph, uses: Uses) -> Node | None:
 def _merged(node: Node, graph: Graph, uses: Uses) -> Node | None:
     if not isinstance(node, Contract):
         return None
-    gone = {axis.name for axis in node.summed}
-    for position, operand in enumerate(node.operands):
-        others = [*node.operands[:position], *node.operands[position + 1 :]]
-        inner = _inside(operand, graph, {n for o in others for n in o.names})
-        if inner is None or uses.shared(operand) or not gone & set(operand.names):
+    for operand in node.operands:
+        if uses.shared(operand) and not (
+            isinstance(operand, Contract) and uses.spares(operand, "merged", lambda user, o: _without(user, o, graph))
+        ):
             continue
-        own = {axis.name for axis in inner.summed}
-        if own & gone or any(own & set(other.names) for other in others):
-            continue
-        return graph.contract([*others, *inner.operands], [*node.summed, *inner.summed])
+        found = _without(node, operand, graph)
+        if found is not None:
+            return found
     return None
+
+
+def _without(node: Contract, operand: Node, graph: Graph) -> Node | None:
+    """The contraction with the operand's own operands in its place."""
+    gone = {axis.name for axis in node.summed}
+    others = [o for o in node.operands if o is not operand]
+    inner = _inside(operand, graph, {n for o in others for n in o.names})
+    if inner is None or not gone & set(operand.names) or len(others) != len(node.operands) - 1:
+        return None
+    own = {axis.name for axis in inner.summed}
+    if own & gone or any(own & set(other.names) for other in others):
+        return None
+    return graph.contract([*others, *inner.operands], [*node.summed, *inner.summed])
 
 
 def _inside(node: Node, graph: Graph, taken: set[str]) -> Contract | None:
@@ -216,33 +227,35 @@ def _common(first: tuple[Node, ...], second: tuple[Node, ...]) -> tuple[list[Nod
 def _distributed(node: Node, graph: Graph, uses: Uses) -> Node | None:
     if not (isinstance(node, Contract) and len(node.operands) == 2):
         return None
-    for whole, factor in (node.operands, node.operands[::-1]):
-        if not (isinstance(whole, Map) and whole.expression in (ADD, SUBTRACT, -SUBTRACT)) or uses.shared(whole):
-            continue
-        # What is already rounded as a contraction loses no more digits; a bare difference of two arrays would.
-        if not any(isinstance(term, Contract) for term in whole.operands):
-            continue
-        terms = [graph.contract([term, factor], node.summed) for term in whole.operands]
-        merged = [_merged(term, graph, uses) or term for term in terms]
-        found = build(graph, whole.expression, merged)
-        if found.names != node.names:
-            continue
-        border = _leaves(whole, factor)
-        price = total(build(graph, whole.expression, [_ordered(m, graph, uses) for m in merged]), border, uses.rows)
-        if price < total(_ordered(node, graph, uses), border, uses.rows):
+    for whole in node.operands:
+        found = _terms(node, whole, graph)
+        if found is not None and uses.spares(whole, "distributed", lambda user, o: _terms(user, o, graph)):
             return found
     return None
 
 
-def _leaves(whole: Map, factor: Node) -> list[Node]:
-    found = [factor]
-    for term in whole.operands:
-        found.extend(term.operands if isinstance(term, Contract) else [term])
-    return found
+def _terms(node: Contract, whole: Node, graph: Graph) -> Node | None:
+    """The contraction of a sum as a sum of contractions, where a term of it is one already.
+
+    That term is rounded as it is, so that no digits are lost; those of a bare difference of two arrays might be.
+    """
+    if not (isinstance(whole, Map) and whole.expression in (ADD, SUBTRACT, -SUBTRACT)):
+        return None
+    if not any(isinstance(term, Contract) for term in whole.operands) or node.operands.count(whole) > 1:
+        return None
+    others = [o for o in node.operands if o is not whole]
+    terms = [graph.contract([term, *others], node.summed) for term in whole.operands]
+    merged = [
+        (_without(term, inner, graph) if isinstance(term, Contract) and isinstance(inner, Contract) else None) or term
+        for term, inner in zip(terms, whole.operands, strict=True)
+    ]
+    found = build(graph, whole.expression, merged)
+    return found if found.names == node.names else None
 
 
-def _ordered(node: Node, graph: Graph, uses: Uses) -> Node:
-    return ordered(graph, node.operands, node.summed, uses.rows) if isinstance(node, Contract) else node
+def _alone(apply: Callable[[Node, Graph], Node | None]) -> Apply:
+    """A rule that asks nothing of the node's users."""
+    return lambda node, graph, uses: apply(node, graph)
 
 
 TABLE: tuple[tuple[Rule, Apply], ...] = (
@@ -317,6 +330,7 @@ TABLE: tuple[tuple[Rule, Apply], ...] = (
         ),
         _scaled,
     ),
+    *((rule, _alone(apply)) for rule, apply in RENAMINGS),
 )
 
 RULES: tuple[Rule, ...] = tuple(rule for rule, _ in TABLE)

@@ -5,9 +5,15 @@ Takes a program; counts its edges. Rules ask with the node that stands before th
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ..graph import Contract, Node, Program, reachable
+from ..graph import Contract, Graph, Node, Program, reachable
+from .cost import total
+from .order import ordered
+
+MOST = 8
+"""Users of one node for which its worth is worked out; with more it stays."""
 
 
 @dataclass
@@ -18,6 +24,8 @@ class Uses:
     everywhere: dict[int, int] = field(default_factory=dict)
     outside_sums: dict[int, int] = field(default_factory=dict)
     was: dict[int, int] = field(default_factory=dict)
+    users: dict[int, list[Node]] = field(default_factory=dict)
+    spared: dict[tuple[int, str], bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for root in self.program.roots():
@@ -25,6 +33,7 @@ class Uses:
         for node in reachable(self.program.roots()):
             for operand in node.operands:
                 self.everywhere[operand.id] = self.everywhere.get(operand.id, 0) + 1
+                self.users.setdefault(operand.id, []).append(node)
                 if not isinstance(node, Contract):
                     self.outside_sums[operand.id] = self.outside_sums.get(operand.id, 0) + 1
 
@@ -46,3 +55,46 @@ class Uses:
         old = self.was.get(node.id, node.id)
         inner = [factor for factor in factors if gone & set(factor.names)]
         return self.outside_sums.get(old, 0) == 0 and (self.everywhere.get(old, 0) <= 1 or len(inner) <= 1)
+
+    def spares(self, node: Node, rule: str, apart: Callable[[Contract, Node], Node | None]) -> bool:
+        """Whether all who use the node are contractions that together cost less without it.
+
+        `apart` gives such a contraction without the node, or None where it needs it; `rule` tells one from another.
+        """
+        old = self.program.graph.nodes[self.was.get(node.id, node.id)]
+        key = old.id, rule
+        if key not in self.spared:
+            self.spared[key] = self._spares(old, apart)
+        return self.spared[key]
+
+    def _spares(self, old: Node, apart: Callable[[Contract, Node], Node | None]) -> bool:
+        users = self.users.get(old.id, [])
+        if not users or self.everywhere[old.id] != len(users) or len(users) > MOST:
+            return False
+        inside = leaves(old)
+        kept, spared = total(ordered_all(self.program.graph, old, self.rows), inside, self.rows), 0.0
+        for user in users:
+            found = apart(user, old) if isinstance(user, Contract) else None
+            if found is None:
+                return False
+            others = [operand for operand in user.operands if operand is not old]
+            kept += total(ordered_all(self.program.graph, user, self.rows), [*others, old], self.rows)
+            spared += total(ordered_all(self.program.graph, found, self.rows), [*others, *inside], self.rows)
+        return spared < kept
+
+
+def leaves(node: Node) -> list[Node]:
+    """What a contraction, or a sum of such, is made of."""
+    if isinstance(node, Contract):
+        return list(node.operands)
+    return [leaf for o in node.operands for leaf in (o.operands if isinstance(o, Contract) else (o,))]
+
+
+def ordered_all(graph: Graph, node: Node, rows: str | None) -> Node:
+    """The contraction, or the operation over such, with products of two in the order in which they will be computed."""
+    if isinstance(node, Contract):
+        return ordered(graph, node.operands, node.summed, rows)
+    operands: Sequence[Node] = [
+        ordered(graph, o.operands, o.summed, rows) if isinstance(o, Contract) else o for o in node.operands
+    ]
+    return graph.remake(node, operands) if operands else node
