@@ -7,7 +7,7 @@ pass between differentiation and emission switched off by name (`Options.without
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -15,28 +15,31 @@ from . import VERSION
 from .check_graph import checked, held_by_doubles
 from .differentiate import differentiate
 from .elaborate import elaborate
-from .emit.numpy import emit_numpy
+from .emit.numpy import Variant, emit_numpy
 from .graph import Constant, Program
 from .lower import lower
-from .simplify.factor import factor_rows
-from .simplify.pointwise import simplify_pointwise
-from .simplify.rewrites import Rewrites
-from .simplify.stable import stabilise
-from .simplify.stack import stack_terms
-from .simplify.tensor import simplify_tensors
+from .simplify import expand, factor, pointwise, stable, stack, tensor
+from .simplify.gate import agree
+from .simplify.rewrites import Rewrites, Rule
 from .source import Source
 from .syntax import parse
 
 Pass = Callable[[Program, Rewrites], Program]
 
 PASSES: Mapping[str, Pass] = {
-    "stable": stabilise,
-    "tensor": simplify_tensors,
-    "pointwise": simplify_pointwise,
-    "stack": stack_terms,
-    "factor": factor_rows,
+    "stable": stable.stabilise,
+    "expand": expand.expand_rows,
+    "tensor": tensor.simplify_tensors,
+    "pointwise": pointwise.simplify_pointwise,
+    "stack": stack.stack_terms,
+    "factor": factor.factor_rows,
 }
 """The passes that may be left out: each gives a program of the same values."""
+
+RULES: Mapping[str, Rule] = {
+    rule.name: rule for table in (stable, expand, tensor, pointwise, stack, factor) for rule in table.RULES
+}
+"""The rules of the passes, each of which may be left out by its name."""
 
 DTYPES = ("float64", "float32")
 """The types that a module's numbers may have."""
@@ -47,21 +50,26 @@ AFTER = ("stable", "tensor", "pointwise", "tensor", "pointwise", "tensor")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the caller may choose. `constants` replaces `const` values; `without` names passes to leave out."""
+    """What the caller may choose. `constants` replaces `const` values; `without` names passes and rules to leave out;
+    `fast_algebra` lets polynomials of the data be multiplied out, which may cost digits (see `simplify/expand.py`)."""
 
     dtype: str = "float64"
     constants: Mapping[str, float] = field(default_factory=dict)
     without: tuple[str, ...] = ()
+    fast_algebra: bool = False
 
 
 @dataclass(eq=False)
 class UnknownPass(ValueError):
-    """A name in `Options.without` that is no pass's."""
+    """A name in `Options.without` that is no pass's and no rule's."""
 
     name: str
 
     def __str__(self) -> str:
-        return f"there is no pass `{self.name}` to leave out; there are {', '.join(PASSES)}"
+        of = self.name.partition(".")[0]
+        known = [rule for rule in RULES if rule.startswith(f"{of}.")] if of in PASSES else list(PASSES)
+        kind = "rule" if of in PASSES else "pass"
+        return f"there is no {kind} `{self.name}` to leave out; there are {', '.join(known)}"
 
 
 @dataclass(eq=False)
@@ -76,13 +84,17 @@ class UnknownType(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A model at the three places where people look: as written, with its gradients simplified, and as a module."""
+    """A model at the three places where people look: as written, with its gradients simplified, and as a module.
+
+    `rewrites` is what the passes did on the way.
+    """
 
     source: Source
     options: Options
     elaborated: Program
     program: Program
     module: str
+    rewrites: Rewrites
 
 
 def stages(
@@ -90,43 +102,58 @@ def stages(
 ) -> Iterator[tuple[str, object]]:
     """Each stage's name and what it gives, in order: syntax tree, programs, the module's text.
 
-    `rewrites` is the record that the passes write into, made by `record`.
+    `rewrites` is the record that the passes write into.
     """
     chosen = options or Options()
-    rewrites = rewrites or Rewrites(chosen.without)
     if chosen.dtype not in DTYPES:
         raise UnknownType(chosen.dtype)
     for name in chosen.without:
-        if name not in PASSES:
+        if name not in PASSES and name not in RULES:
             raise UnknownPass(name)
+    record = rewrites or Rewrites(chosen.without, agree)
     tree = parse(source)
     yield "parse", tree
     written = elaborate(tree, chosen.constants)
     yield "elaborate", checked(written)
-    program = written
+    stabilised = written
     for name in BEFORE:
         if name not in chosen.without:
-            program = PASSES[name](program, rewrites)
-            yield f"{name} before", checked(program, written)
-    program = differentiate(program, written)
-    yield "differentiate", checked(program, written)
-    for round_, name in enumerate(AFTER, 1):
-        if name not in chosen.without:
-            program = PASSES[name](program, rewrites)
-            yield f"{name} {round_}", checked(program, written)
+            stabilised = PASSES[name](stabilised, record)
+            yield f"{name} before", checked(stabilised, written)
+    program = yield from _differentiated("", stabilised, written, chosen, record)
     yield "simplified", program
     if "stack" not in chosen.without:
-        program = stack_terms(program, rewrites)
+        program = PASSES["stack"](program, record)
         yield "stack", checked(program, written)
-    factored = program
+    variants: list[Variant] = []
     if "factor" not in chosen.without:
-        factored = factor_rows(program, rewrites)
+        factored = PASSES["factor"](program, record)
         yield "factor", checked(factored, written)
+        if factored is not program:
+            variants.append(Variant("factor", lower(factored, chosen.dtype)))
+    if chosen.fast_algebra and chosen.dtype == "float64" and "expand" not in chosen.without:
+        expanded = PASSES["expand"](stabilised, record)
+        yield "expand", checked(expanded, written)
+        if expanded is not stabilised:
+            expanded = yield from _differentiated(" expanded", expanded, written, chosen, record)
+            variants.append(Variant("expand", lower(expanded, chosen.dtype)))
     lowered = lower(program, chosen.dtype)
     yield "lower", held_by_doubles(checked(lowered), source)
-    other = lowered if factored is program else lower(factored, chosen.dtype)
     constants = {n: float(v.value) for n, v in written.named if isinstance(v, Constant) and n in _declared(tree)}
-    yield "emit", emit_numpy(lowered, other, written, source, chosen.dtype, constants, VERSION)
+    yield "emit", emit_numpy(lowered, variants, written, source, chosen.dtype, constants, VERSION)
+
+
+def _differentiated(
+    label: str, program: Program, written: Program, chosen: Options, record: Rewrites
+) -> Generator[tuple[str, object], None, Program]:
+    """The stages from a program to its simplified gradients, which is what the generator returns."""
+    program = differentiate(program, written)
+    yield f"differentiate{label}", checked(program, written)
+    for round_, name in enumerate(AFTER, 1):
+        if name not in chosen.without:
+            program = PASSES[name](program, record)
+            yield f"{name} {round_}{label}", checked(program, written)
+    return program
 
 
 def _declared(tree: object) -> frozenset[str]:
@@ -150,10 +177,11 @@ def _uncollected() -> Iterator[None]:
 def compile_model(source: Source, options: Options | None = None) -> Compiled:
     """The compiled model. Raises ModelError with every mistake found, UnknownPass or UnknownType for an option."""
     chosen = options or Options()
+    record = Rewrites(chosen.without, agree)
     with _uncollected():
-        found = dict(stages(source, chosen))
+        found = dict(stages(source, chosen, record))
     written, program, module = found["elaborate"], found["simplified"], found["emit"]
     assert isinstance(written, Program)
     assert isinstance(program, Program)
     assert isinstance(module, str)
-    return Compiled(source, chosen, written, program, module)
+    return Compiled(source, chosen, written, program, module, record)

@@ -38,6 +38,7 @@ from .graph import (
     Size,
     Slice,
     Spread,
+    Stack,
     Stop,
     placeholder,
     reachable,
@@ -82,7 +83,7 @@ def evaluate(
     """
     with np.errstate(all="ignore"):
         if digits is None:
-            arithmetic = _FLOATS
+            arithmetic = FLOATS
             state = _state(program, reachable(roots), values, parameters, arithmetic)
             return [state[root.id] for root in roots]
         with mpmath.workdps(digits):
@@ -159,7 +160,7 @@ CHOICES: dict[Any, Callable[..., Any]] = {
     functions.as_float: lambda x: x,
 }
 
-_FLOATS = Arithmetic(
+FLOATS = Arithmetic(
     held=_floats,
     number=_float,
     power=lambda x, y: np.power(x, y),
@@ -293,9 +294,9 @@ def _operation(expression: Expr, arguments: list[Array], arithmetic: Arithmetic)
         return math.prod(numbers[1:], start=numbers[0])
     if expression.is_Pow:
         exponent = expression.args[1]
-        if exponent == sympy.Rational(1, 2) and arithmetic is _FLOATS:
+        if exponent == sympy.Rational(1, 2) and arithmetic is FLOATS:
             return np.asarray(np.sqrt(numbers[0]))
-        return 1 / numbers[0] if exponent == -1 and arithmetic is _FLOATS else arithmetic.power(*numbers)
+        return 1 / numbers[0] if exponent == -1 and arithmetic is FLOATS else arithmetic.power(*numbers)
     try:
         meaning = arithmetic.meanings[expression.func]
     except KeyError:
@@ -374,14 +375,14 @@ def _state(
     setting = _setting(program, nodes, values, parameters, arithmetic)
     state: dict[int, Array] = {}
     for node in nodes:
-        state[node.id] = _value(node, [state[operand.id] for operand in node.operands], setting)
+        state[node.id] = value_of(node, [state[operand.id] for operand in node.operands], setting)
     return state
 
 
 # ------------------------------------------------------------------------------------------------------------ the rules
 
 
-def _value(node: Node, operands: Sequence[Array], setting: Setting) -> Array:
+def value_of(node: Node, operands: Sequence[Array], setting: Setting) -> Array:
     """The node's value in its shape and dtype."""
     found = np.broadcast_to(rule(node, operands, setting), setting.shape(node))
     # A whole number may be too large for an int64, and a double holds it as well as anything else does.
@@ -550,6 +551,13 @@ def _spread(node: Spread, operands: Sequence[Array], setting: Setting) -> Array:
 
 
 @rule.register
+def _stack(node: Stack, operands: Sequence[Array], setting: Setting) -> Array:
+    others, shape = node.names[:-1], setting.shape(node)[:-1]
+    aligned = [_aligned(o, n.names, others) for o, n in zip(operands, node.operands, strict=True)]
+    return np.stack([np.broadcast_to(setting.arithmetic.held(array), shape) for array in aligned], axis=-1)
+
+
+@rule.register
 def _stop(node: Stop, operands: Sequence[Array], setting: Setting) -> Array:
     return operands[0]
 
@@ -610,11 +618,11 @@ def numeric_gradient(
         raise ValueError(f"the objective must be a scalar, and has axes {', '.join(objective.names)}")
     with np.errstate(all="ignore"), mpmath.workdps(digits or mpmath.mp.dps):
         nodes = reachable([objective])
-        arithmetic = _FLOATS if digits is None else _MULTIPRECISION
+        arithmetic = FLOATS if digits is None else _MULTIPRECISION
         setting = _setting(program, nodes, values, parameters, arithmetic)
         base: dict[int, Array] = {}
         for node in nodes:
-            base[node.id] = _value(node, [base[operand.id] for operand in node.operands], setting)
+            base[node.id] = value_of(node, [base[operand.id] for operand in node.operands], setting)
         found = {}
         for parameter in program.parameters:
             if names is None or parameter.name in names:
@@ -631,7 +639,7 @@ def numeric_gradient(
                     state[leaf.id] = value.transpose([order.index(name) for name in leaf.names])
                     for node in path:
                         if node is not leaf:
-                            state[node.id] = _value(node, [state[o.id] for o in node.operands], setting)
+                            state[node.id] = value_of(node, [state[o.id] for o in node.operands], setting)
                     return state[objective.id][()]
 
                 places = _places(start.size, most)

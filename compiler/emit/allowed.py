@@ -49,8 +49,8 @@ TAKEN = BUILTINS | FUNCTIONS | {"numpy"}
 """Names that mean the same everywhere."""
 
 ATTRIBUTES = frozenset(
-    "T all any append astype at c_contiguous dot dtype fill flags get item items join kind max min ndim normal reduce "
-    "reshape rstrip setdefault shape stop tolist transpose uniform values".split()
+    "T all any append astype at c_contiguous dot dtype fill flags get index item items join kind max min ndim normal "
+    "reduce reshape rstrip setdefault shape stop tolist transpose uniform values".split()
 )
 """Of arrays, ufuncs, tables, texts, slices and random generators."""
 
@@ -59,7 +59,7 @@ OWN = frozenset(
 )
 """What the module's classes have."""
 
-WITHIN = {"random": frozenset({"Generator", "Philox"}), "linalg": frozenset({"qr"})}
+WITHIN = {"random": frozenset({"Generator", "Philox"}), "linalg": frozenset({"cond", "qr"})}
 """What the module uses of parts of NumPy."""
 METHODS = frozenset({"__init__", "__call__"})
 KEYWORDS = frozenset("all axis default dtype order out over where".split())
@@ -157,7 +157,7 @@ def _objection(node: ast.AST, parent: ast.AST) -> str | None:
             return None if value is None or isinstance(value, int) else f"a {type(value).__name__}"
         case ast.Call(func=ast.Name() | ast.Attribute() | ast.Call(func=ast.Name())):
             return None
-        case ast.Call(func=ast.Subscript(value=ast.Name(id="_OBJECTIVES" | "_FACTORED"))):
+        case ast.Call(func=ast.Subscript(value=ast.Name(id="_OBJECTIVES" | "_FACTORED" | "_EXPANDED"))):
             return None
         case ast.Call():
             return "a call of something computed"

@@ -39,7 +39,7 @@ from .allowed import verify
 from .names import Names
 from .numbers import length
 from .routine import RISKY, Ref, Routine
-from .support import FACTOR, SUPPORT
+from .support import EXPAND, FACTOR, SUPPORT
 from .ufuncs import FUNCTIONS
 
 CACHE = 1_048_576
@@ -53,6 +53,27 @@ to agree on than to compute."""
 
 MOST_COLUMNS = 256
 """Columns above which their factor takes too long to make for a training of a few steps."""
+
+MOST_STATISTICS = 1024
+"""Products of the data for each row above which they take more memory than they save time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """The lowered program with some objectives in another form, which `bind` takes where the data allow it.
+
+    `kind` is the pass that made it: "factor" or "expand".
+    """
+
+    kind: str
+    program: Program
+
+
+VARIANTS = {
+    "factor": ("_Factored", "_FACTORED", "from the factor of the columns: no step passes through the rows."),
+    "expand": ("_Expanded", "_EXPANDED", "from products of the centred data, which are computed once."),
+}
+"""The class, the table of the classes, and what is said of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +96,7 @@ class _Lines:
 
 def emit_numpy(
     program: Program,
-    factored: Program,
+    variants: Sequence[Variant],
     written: Program,
     source: Source,
     dtype: str,
@@ -84,15 +105,16 @@ def emit_numpy(
 ) -> str:
     """The text of the module.
 
-    `program` is lowered; so is `factored`, with those objectives over the factor of their columns that allow it;
-    `written` is the program as elaborated, for the tables.
+    `program` is lowered; `variants` hold some of its objectives in other forms; `written` is the program as elaborated,
+    for the tables.
     """
-    writer = _Writer(program, factored, written, source, dtype)
+    writer = _Writer(program, variants, written, source, dtype)
     classes: list[str] = []
-    for objective, other in zip(program.objectives, factored.objectives, strict=True):
-        classes.append(writer.objective(program, objective))
-        if other.value is not objective.value:
-            classes.append(writer.objective(factored, other))
+    for i, objective in enumerate(program.objectives):
+        classes.append(writer.objective(program, objective, None))
+        for variant in variants:
+            if variant.program.objectives[i].value is not objective.value:
+                classes.append(writer.objective(variant.program, variant.program.objectives[i], variant.kind))
     outputs = [name for name, _ in program.outputs]
     metrics = [name for name, _ in program.metrics]
     if outputs:
@@ -104,7 +126,7 @@ def emit_numpy(
     text = _head(program, source, dtype, constants, version, writer)
     text += (
         SUPPORT
-        + (f"\n{FACTOR}" if writer.factored else "")
+        + "".join(f"\n{text}" for kind, text in (("factor", FACTOR), ("expand", EXPAND)) if writer.variants[kind])
         + "".join(f"\n\n{body}" for body in classes)
         + "\n\n"
         + _face(program, writer)
@@ -141,7 +163,8 @@ def _head(
         f"CACHE = {CACHE}",
         f"LEAST_ROWS = {LEAST_ROWS}",
         f"MOST_ROWS = {MOST_ROWS}",
-        *([f"MOST_COLUMNS = {MOST_COLUMNS}"] if writer.factored else []),
+        *([f"MOST_COLUMNS = {MOST_COLUMNS}"] if writer.variants["factor"] else []),
+        *([f"MOST_STATISTICS = {MOST_STATISTICS}"] if writer.variants["expand"] else []),
         "",
         *_table("AXES", [(a.name, _length_entry(a.length, a.name)) for a in program.axes]),
         *_table("CONSTANTS", [(key, repr(float(value))) for key, value in constants.items()]),
@@ -279,7 +302,9 @@ def _gradients_of(program: Program) -> dict[int, str]:
 class _Writer:
     """Writes the classes of one module, and keeps what they use of NumPy and what data each needs."""
 
-    def __init__(self, program: Program, factored: Program, written: Program, source: Source, dtype: str) -> None:
+    def __init__(
+        self, program: Program, variants: Sequence[Variant], written: Program, source: Source, dtype: str
+    ) -> None:
         self.program = program
         self.source = source
         self.dtype = dtype
@@ -287,10 +312,10 @@ class _Writer:
         self.used: set[str] = set()
         self._needs: dict[str, tuple[str, ...]] = {}
         self.classes: dict[str, str] = {}
-        self.factored: dict[str, tuple[str, Expr]] = {}  # the class, and the number of columns
-        forward = [o.value for o in (*program.objectives, *factored.objectives)] + [
-            n for _, n in (*program.outputs, *program.metrics)
-        ]
+        # Of each kind and objective, the class and the number of columns or of statistics in a row.
+        self.variants: dict[str, dict[str, tuple[str, Expr]]] = {kind: {} for kind in VARIANTS}
+        forward = [o.value for p in (program, *(v.program for v in variants)) for o in p.objectives]
+        forward += [n for _, n in (*program.outputs, *program.metrics)]
         self.forward = {node.id for node in reachable(forward)}
         spans = [(span.start, span.end, name) for name, span in written.spans.items() if span.source is source]
         spans += [(o.span.start, o.span.end, o.name) for o in written.objectives if o.span is not None]
@@ -367,8 +392,8 @@ class _Writer:
 
     # --- kinds of classes
 
-    def objective(self, program: Program, objective: Objective) -> str:
-        """The class of an objective and its gradient, as the program has them."""
+    def objective(self, program: Program, objective: Objective, kind: str | None) -> str:
+        """The class of an objective and its gradient, as the program has them; `kind` is that of a variant."""
         name, gradient = objective.name, program.gradients[objective.name]
         plan = make_plan(program, [objective.value, *gradient.values()])
         routine = self._routine(plan)
@@ -382,16 +407,16 @@ class _Writer:
         number = str(program.objectives.index(objective) + 1) if len(program.objectives) > 1 else ""
         shown = _quoted(name)[1:-1]
         document = f"{'Minus the' if objective.sense == 'maximize' else 'The'} value of `{shown}`, and its gradient"
-        if program is self.program:
+        if kind is None:
             title = self.classes[name] = f"_Objective{number}"
             document += "."
         else:
-            title = f"_Factored{number}"
-            columns = next(node for node in plan.sections["bind"] if isinstance(node, Factor)).axis(RANK).length
-            self.factored[name] = title, columns
-            document += ", from the factor of the columns: no step passes through the rows."
-        kind = "float" if objective.value.dtype == "float" else "int"
-        returned = text if objective.value.axes or (isinstance(loss, Ref) and kind == "float") else f"float({text})"
+            title, _, said = VARIANTS[kind]
+            title += number
+            document += f", {said}"
+            self.variants[kind][name] = title, _size(plan, kind)
+        is_float = objective.value.dtype == "float"
+        returned = text if objective.value.axes or (isinstance(loss, Ref) and is_float) else f"float({text})"
         return self._class(routine, title, document, needs, [*writes, f"return {returned}, out"], gradient=True)
 
     def pullback(self) -> str:
@@ -706,27 +731,46 @@ def _is_of_factor(node: Node) -> bool:
     return True
 
 
-def _factored_or_not(program: Program, writer: _Writer) -> str:
-    """The lines of `bind` that take the factor where there are many rows for each column."""
-    if not writer.factored:
-        return ""
+def _size(plan: Plan, kind: str) -> Expr:
+    """The number of columns that a factor is made of, or of statistics that a row has."""
+    known = plan.sections["bind"]
+    if kind == "factor":
+        return next(node for node in known if isinstance(node, Factor)).axis(RANK).length
+    products = [node for node in known if plan.rows in node.names and not isinstance(node, Leaf)]
+    return sympy.expand(sympy.Add(*(sympy.Mul(*(a.length for a in n.axes if a.name != plan.rows)) for n in products)))
+
+
+def _variant_or_not(program: Program, writer: _Writer) -> str:
+    """The lines of `bind` that take another form of the objective where the data allow it."""
     names = {symbol: f"lengths.get({_quoted(symbol)}, 0)" for symbol in writer.symbols}
-    columns = ", ".join(f"{_quoted(name)}: {length(count, names)}" for name, (_, count) in writer.factored.items())
-    return f"""    if block is None and objective in _FACTORED:
-        lengths = _lengths(data)
-        columns = {{{columns}}}[objective]
+    text = ""
+    for kind, (_, table, _) in VARIANTS.items():
+        found = writer.variants[kind]
+        if not found:
+            continue
+        sizes = ", ".join(f"{_quoted(name)}: {length(size, names)}" for name, (_, size) in found.items())
+        text += f"    if block is None and objective in {table}:\n        lengths = _lengths(data)\n"
+        if kind == "factor":
+            text += f"""        columns = {{{sizes}}}[objective]
         if columns <= MOST_COLUMNS and lengths.get({_quoted(program.rows)}, 0) >= 2 * columns:
-            return _FACTORED[objective](data)
+            return {table}[objective](data)
 """
+        else:
+            text += f"""        statistics = {{{sizes}}}[objective]
+        if statistics <= MOST_STATISTICS and _well_conditioned(data, OBJECTIVES[objective]["needs"]):
+            return {table}[objective](data)
+"""
+    return text
 
 
 def _face(program: Program, writer: _Writer) -> str:
     parts: list[str] = []
     if writer.classes:
         table = ", ".join(f"{_quoted(name)}: {title}" for name, title in writer.classes.items())
-        if writer.factored:
-            other = ", ".join(f"{_quoted(name)}: {title}" for name, (title, _) in writer.factored.items())
-            table += f"}}\n_FACTORED = {{{other}"
+        for kind, (_, others, _) in VARIANTS.items():
+            if writer.variants[kind]:
+                other = ", ".join(f"{_quoted(name)}: {title}" for name, (title, _) in writer.variants[kind].items())
+                table += f"}}\n{others} = {{{other}"
         parts.append(
             f"""_OBJECTIVES = {{{table}}}
 
@@ -742,7 +786,7 @@ def bind(data, objective=None, block=None):
         objective = next(iter(_OBJECTIVES))
     if objective not in _OBJECTIVES:
         raise DataError(f"there is no objective {{objective!r}}; there are {{', '.join(_OBJECTIVES)}}")
-{_factored_or_not(program, writer)}    return _OBJECTIVES[objective](data, block)
+{_variant_or_not(program, writer)}    return _OBJECTIVES[objective](data, block)
 """
         )
     else:
@@ -808,5 +852,5 @@ _MODULE_NAMES = frozenset(
     "bind predict metrics vjp initial layout pack unpack found lengths several rows count blocks DataError MODEL "
     "VERSION SOURCE_SHA256 ROWS AXES CONSTANTS INPUTS PARAMETERS OUTPUTS METRICS OBJECTIVES _read _fit _cut _vector "
     "_gradient _numbers _lengths _layout _shape _bounded _free _column _read_seeds _Outputs _Metrics _Pullback "
-    "_Objective _OBJECTIVES _FACTORED _factor MOST_COLUMNS".split()
+    "_Objective _OBJECTIVES _FACTORED _factor MOST_COLUMNS _EXPANDED _well_conditioned MOST_STATISTICS".split()
 )

@@ -5,7 +5,7 @@ The text stands in the module as it is here; it works from the module's own tabl
 
 OF_NUMPY = frozenset(
     "argwhere array asarray ascontiguousarray concatenate empty errstate exp floor full int64 isfinite isin log "
-    "linalg ndarray prod random shape zeros".split()
+    "linalg moveaxis ndarray ones prod random shape zeros".split()
 )
 """What is written `numpy.name`, here and in the functions of the module's face."""
 
@@ -240,3 +240,17 @@ def _factor(columns):
     return parts
 '''
 """Emitted where an objective has a form over the factor of its columns."""
+
+EXPAND = '''
+def _well_conditioned(data, names):
+    """Whether products of these columns, centred, keep half of the digits: their condition is below 1e4."""
+    for name in names:
+        axes = INPUTS[name]["axes"]
+        if INPUTS[name]["dtype"] == DTYPE and ROWS in axes:
+            found = numpy.moveaxis(_numbers(_column(data, name), name, DTYPE), axes.index(ROWS), 0)
+            columns = found.reshape(len(found), -1)
+            columns = columns - numpy.ones(len(found)).dot(columns) / len(found)
+            if not numpy.linalg.cond(columns.T.dot(columns)) <= 1e8:
+                return False
+    return True
+'''

@@ -64,6 +64,15 @@ def _map_rate(node: Map) -> float:
     return PER_ELEMENT.get(head.func, 1.0)
 
 
+def _contract_rate(node: Contract) -> float:
+    """A matrix product where each side has axes of its own; else one for each position of the axes that both have."""
+    both = [name for name in node.names if all(name in operand.names for operand in node.operands)]
+    own = [[name for name in operand.names if name in node.names and name not in both] for operand in node.operands]
+    if not both:
+        return 0.035 if len(own) == 2 and all(own) else 0.1
+    return 0.15 if any(own) else 0.4
+
+
 def cost(node: Node, rows: str | None) -> float:
     """Of one node, its operands left out; nanoseconds."""
     early = 1.0 if node.trained else BIND
@@ -73,7 +82,7 @@ def cost(node: Node, rows: str | None) -> float:
             return early * (SCALAR if not node.axes else CALL + _map_rate(node) * count)
         case Contract():
             work = elements((*node.axes, *node.summed), rows) * max(1, len(node.operands) - 1)
-            return early * (CALL + 0.07 * work)
+            return early * (CALL + _contract_rate(node) * work)
         case Reduce():
             return early * (4 * CALL + 0.5 * elements((*node.axes, *node.reduced), rows))
     return 0.0

@@ -18,10 +18,26 @@ from sympy import Expr, Integer
 
 from ..elementary import ADD, DIVIDE, MULTIPLY, build
 from ..graph import RANK, Axis, Contract, Graph, Map, Node, Program, Slice, data_length, placeholder, reachable
-from .rewrites import Rewrites
+from .rewrites import Rewrites, Rule
 from .unroll import unrolled
 
 _0 = placeholder(0)
+
+ROWS = Rule(
+    "factor.rows",
+    "sum[n]((M θ + c)^2)",
+    "sum[i]((R (θ, 1))^2), [M c] = Q R",
+    "each step passes through all rows",
+    "QR decomposition (Golub and Van Loan, Matrix Computations, 5.3)",
+)
+NUMBERS = Rule(
+    "factor.numbers",
+    "sum[i]((R (θ, 1))^2), of few numbers",
+    "(r00 w + r01 b + r02)^2 + ...",
+    "a call of NumPy costs more than ten operations of Python",
+    "the definition of a sum",
+)
+RULES: tuple[Rule, ...] = (ROWS, NUMBERS)
 
 LARGEST = 1000
 """Operations of an objective and its gradient above which it stays as it is: it would be written out a second time."""
@@ -29,11 +45,14 @@ LARGEST = 1000
 
 def factor_rows(program: Program, rewrites: Rewrites | None = None) -> Program:
     """The program with every objective that allows it over the factor of its columns; else the program itself."""
+    record = rewrites or Rewrites()
+    if not record.allows(ROWS.name):
+        return program
     values: dict[str, Node] = {}
     gradients: dict[str, Mapping[str, Node]] = dict(program.gradients)
     for objective in program.objectives:
         gradient = program.gradients[objective.name]
-        found = _factored(program, [objective.value, *gradient.values()])
+        found = _factored(program, [objective.value, *gradient.values()], record)
         if found is not None:
             values[objective.name] = found[0]
             gradients[objective.name] = dict(zip(gradient, found[1:], strict=True))
@@ -45,7 +64,7 @@ class _Unfit(Exception):
     """The rows are used for something else than products of two linear forms."""
 
 
-def _factored(program: Program, roots: Sequence[Node]) -> list[Node] | None:
+def _factored(program: Program, roots: Sequence[Node], record: Rewrites) -> list[Node] | None:
     rows = program.rows
     nodes = [node for node in reachable(roots) if node.trained]
     if rows is None or len(nodes) > LARGEST or not any(rows in node.names for node in nodes):
@@ -62,7 +81,11 @@ def _factored(program: Program, roots: Sequence[Node]) -> list[Node] | None:
         factoring.rewrite(node)
         program.graph.at(before)
     found = [factoring.new.get(root.id, root) for root in roots]
-    return unrolled(program.graph, found) or found
+    record.made(ROWS.name, roots[0], found[0])
+    numbers = unrolled(program.graph, found) if record.allows(NUMBERS.name) else None
+    if numbers is not None:
+        record.made(NUMBERS.name, found[0], numbers[0])
+    return numbers or found
 
 
 @dataclass

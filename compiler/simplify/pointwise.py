@@ -19,7 +19,7 @@ from ..functions import sigmoid, softplus
 from ..graph import Graph, Map, Node, Program, placeholder, reachable, rewrite
 from ..scalar import evaluate
 from .cost import total
-from .rewrites import Rewrites
+from .rewrites import Rewrites, Rule
 from .window import Window, window
 
 SMALL = 40
@@ -214,3 +214,6 @@ def agree(new: Expr, old: Expr) -> bool:
         if found is None or abs(found - expected) > 1e-9 * max(1.0, abs(expected)):
             return False
     return True
+
+
+RULES: tuple[Rule, ...] = ()

@@ -28,7 +28,7 @@ from ..graph import (
     placeholder,
     rewrite,
 )
-from .rewrites import Rewrites
+from .rewrites import Rewrites, Rule
 from .window import of_doubles, window
 
 DEPTH = 8
@@ -357,3 +357,6 @@ def _softmax(graph: Graph, node: Map) -> Node | None:
                 rest = node.expression / (placeholder(node.operands.index(top)) / symbol)
                 return graph.product([share, build(graph, rest, node.operands)])
     return None
+
+
+RULES: tuple[Rule, ...] = ()

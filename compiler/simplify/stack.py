@@ -12,11 +12,34 @@ from sympy import Add, Integer, Mul
 
 from ..elementary import add, build, multiply
 from ..graph import Axis, Constant, Contract, Graph, Map, Node, Program, Slice, reachable, rewrite
-from .rewrites import Rewrites
+from .rewrites import Rewrites, Rule
 from .window import region, window
 
 MANY = 4
 """Scalars from which on one call of NumPy is faster than Python's own arithmetic with each."""
+
+COLUMNS = Rule(
+    "stack.columns",
+    "w * x + b",
+    "sum[i]([x, 1] * (w, b))",
+    "each term is a pass over the rows; a matrix product reads them once",
+    "a sum of products is a product of vectors",
+)
+SUMS = Rule(
+    "stack.sums",
+    "sum[n](r * x), sum[n](r)",
+    "sum[n](r * [x, 1])",
+    "each sum is a pass over the rows",
+    "several dot products with one vector are a matrix product",
+)
+ALIKE = Rule(
+    "stack.alike",
+    "2 * s[i = 0], 2 * s[i = 1], ...",
+    "(2 * s)[i = 0], ...",
+    "Python's arithmetic takes its time for each number",
+    "the same operation at each position",
+)
+RULES: tuple[Rule, ...] = (COLUMNS, SUMS, ALIKE)
 
 Orders = dict[frozenset[int], tuple[int, ...]]
 
@@ -25,8 +48,13 @@ def stack_terms(program: Program, rewrites: Rewrites | None = None) -> Program:
     """The program with sums of columns, and sums against columns, as matrix products."""
     if program.rows is None:
         return program
+    record = rewrites or Rewrites()
     orders: Orders = {}
-    return _scaled_together(_sums_against_columns(_sums_of_columns(program, orders), orders))
+    if record.allows(COLUMNS.name):
+        program = _sums_of_columns(program, orders, record)
+    if record.allows(SUMS.name):
+        program = _sums_against_columns(program, orders, record)
+    return _scaled_together(program, record) if record.allows(ALIKE.name) else program
 
 
 def _axis(graph: Graph, count: int) -> Axis:
@@ -39,7 +67,7 @@ def _is_column(node: Node, rows: str) -> bool:
     return not node.trained and node.names == (rows,) and node.dtype == "float"
 
 
-def _sums_of_columns(program: Program, orders: Orders) -> Program:
+def _sums_of_columns(program: Program, orders: Orders, record: Rewrites) -> Program:
     graph, rows = program.graph, program.rows
     assert rows is not None
     users: dict[int, list[Node]] = {}
@@ -55,7 +83,7 @@ def _sums_of_columns(program: Program, orders: Orders) -> Program:
         new = graph.remake(node, operands) if operands else node
         if not isinstance(new, Map) or not new.expression.is_Add or new.names != (rows,) or inner(node):
             return new
-        return _as_product(graph, new, rows, orders) or new
+        return record.made(COLUMNS.name, new, _as_product(graph, new, rows, orders) or new)
 
     return rewrite(program, rule)
 
@@ -100,7 +128,7 @@ def _as_product(graph: Graph, node: Map, rows: str, orders: Orders) -> Node | No
     return add(graph, [(False, product), *rest])
 
 
-def _sums_against_columns(program: Program, orders: Orders) -> Program:
+def _sums_against_columns(program: Program, orders: Orders, record: Rewrites) -> Program:
     graph, rows = program.graph, program.rows
     assert rows is not None
     one = graph.constant(1)
@@ -122,12 +150,13 @@ def _sums_against_columns(program: Program, orders: Orders) -> Program:
         axis = _axis(graph, len(order))
         matrix = graph.stack([group[key] for key in order], axis)
         sums = graph.contract([matrix, new_value], [value.axis(rows)])
-        return graph.slice(sums, axis.name, Integer(order.index(column.id)), 1, Integer(1), True)
+        one_sum = graph.slice(sums, axis.name, Integer(order.index(column.id)), 1, Integer(1), True)
+        return record.made(SUMS.name, graph.remake(node, operands), one_sum)
 
     return rewrite(program, rule)
 
 
-def _scaled_together(program: Program) -> Program:
+def _scaled_together(program: Program, record: Rewrites) -> Program:
     """The program with what is done alike to many single sums of one product done to all of them at once."""
     graph = program.graph
     alike: dict[tuple[object, ...], set[int]] = {}
@@ -158,7 +187,8 @@ def _scaled_together(program: Program) -> Program:
         assert isinstance(node, Map)
         assert isinstance(new, Slice)
         several = graph.map(node.expression, [*operands[:at], new.operands[0], *operands[at + 1 :]])
-        return graph.slice(several, one.along.name, one.start, one.step, one.length, True)
+        single = graph.slice(several, one.along.name, one.start, one.step, one.length, True)
+        return record.made(ALIKE.name, graph.remake(node, operands), single)
 
     return rewrite(program, rule)
 
