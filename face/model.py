@@ -30,14 +30,16 @@ def compile(
     dtype: str = "float64",
     constants: Mapping[str, float] | None = None,
     without: tuple[str, ...] = (),
+    fast_algebra: bool = False,
 ) -> Model:
     """The model in a file, or in a text (a `str` with a line end in it).
 
-    `constants` replaces `const` values, `without` names passes to leave out. Raises `gradc.compiler.source.ModelError`
-    with every mistake found, OSError where the file cannot be read.
+    `constants` replaces `const` values, `without` names passes and rules to leave out, `fast_algebra` multiplies out
+    polynomials of the data. Raises `gradc.compiler.source.ModelError` with every mistake found, OSError where the file
+    cannot be read.
     """
     text = isinstance(model, str) and "\n" in model
     source = Source("model", str(model)) if text else read_source(model)
     name = Path(source.name).name.removesuffix(".model")
-    compiled = compile_model(source, Options(dtype, dict(constants or {}), without))
+    compiled = compile_model(source, Options(dtype, dict(constants or {}), without, fast_algebra))
     return Model(name, compiled.module, load(compiled.module, name))

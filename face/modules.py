@@ -6,7 +6,7 @@ Only the compiler's own text is ever executed: a file from elsewhere is not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from argparse import Namespace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -27,16 +27,21 @@ def read(path: Path) -> Source:
         raise cannot(f"read {path}", error) from error
 
 
-def options(dtype: str, constants: Mapping[str, float], without: tuple[str, ...] = ()) -> Options:
-    """The compiler's options. Failure ("usage") where a pass is unknown."""
-    from gradc.compiler.pipeline import PASSES, Options
+def options(arguments: Namespace) -> Options:
+    """The compiler's options, from a command's. Failure ("usage") where a pass or a rule is unknown."""
+    from gradc.compiler.pipeline import PASSES, RULES, Options
 
-    for name in without:
-        if name not in PASSES:
-            near = nearest(name, PASSES)
-            help = f"did you mean {near}?" if near else None
-            raise usage(f"there is no pass {name!a}; the passes are {', '.join(PASSES)}", help)
-    return Options(dtype=dtype, constants=dict(constants), without=without)
+    for name in arguments.without:
+        if name not in PASSES and name not in RULES:
+            near = nearest(name, [*PASSES, *RULES])
+            help = f"did you mean {near}?" if near else "`gradc inspect MODEL --explain` names the rules that are used"
+            raise usage(f"there is no pass or rule {name!a}; the passes are {', '.join(PASSES)}", help)
+    return Options(
+        dtype=arguments.dtype,
+        constants=dict(arguments.const),
+        without=tuple(arguments.without),
+        fast_algebra=arguments.fast_algebra,
+    )
 
 
 def compile_source(source: Source, chosen: Options) -> Compiled:

@@ -18,7 +18,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def add_compiling(parser: argparse.ArgumentParser, dtype: bool = True) -> None:
-    """What changes the module: its number type and its constants."""
+    """What changes the module: its number type, its constants, and what the compiler may do."""
     group = parser.add_argument_group("compiling")
     if dtype:
         group.add_argument("--dtype", choices=DTYPES, default="float64", help="the module's numbers (default: float64)")
@@ -29,6 +29,20 @@ def add_compiling(parser: argparse.ArgumentParser, dtype: bool = True) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="another value for a `const` of the model; may be given several times",
+    )
+    group.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="leave a pass out (stable, expand, tensor, pointwise, stack, factor) or one of its rules, as "
+        "tensor.merged; may be given several times",
+    )
+    group.add_argument(
+        "--fast-algebra",
+        action="store_true",
+        help="multiply out polynomials of the data, such as the exponent of a Gaussian, so that a step needs one "
+        "matrix product; float64 only, and only where the data are well conditioned, since it may cost digits",
     )
 
 

@@ -1,13 +1,14 @@
 """What a program is, shown to a person: gradients as formulas, values as a table, the graph as a listing.
 
 Takes a Program; gives text, LaTeX and JSON. It only reads: `formula` is the tree that is printed, `write` makes it of
-nodes, `gradients` and `values` say what is shown, `text` and `latex` print formulas, `report` prints the whole, and
-`dump` the graph.
+nodes, `gradients` and `values` say what is shown, `text` and `latex` print formulas, `report` prints the whole,
+`explain` what the passes did, and `dump` the graph.
 """
 
 from __future__ import annotations
 
 from .dump import dump
+from .explain import explain_json, explain_text
 from .gradients import Formulas, Gradient, Line, UnknownName, formulas
 from .report import SCHEMA, inspect_json, inspect_latex, inspect_text
 from .values import Description, values
@@ -20,6 +21,8 @@ __all__ = [
     "Line",
     "UnknownName",
     "dump",
+    "explain_json",
+    "explain_text",
     "formulas",
     "inspect_json",
     "inspect_latex",

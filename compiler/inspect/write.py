@@ -19,6 +19,7 @@ from ..graph import (
     Axis,
     Constant,
     Contract,
+    Factor,
     Gather,
     Index,
     Leaf,
@@ -32,6 +33,7 @@ from ..graph import (
     Size,
     Slice,
     Spread,
+    Stack,
     Stop,
     placeholder,
 )
@@ -282,6 +284,18 @@ def _ones(wide: Sequence[Axis]) -> Formula:
 @rule.register
 def _stop(node: Stop, operands: Sequence[Formula], writer: Writer) -> Formula:
     return Apply("stop_gradient", (operands[0],))
+
+
+@rule.register
+def _stack(node: Stack, operands: Sequence[Formula], writer: Writer) -> Formula:
+    parts = [part.name if isinstance(part, Named) else "..." for part in operands]
+    numbers = [str(o.value) if isinstance(o, Constant) else part for o, part in zip(node.operands, parts, strict=True)]
+    return Named(f"[{', '.join(numbers)}]", node.names)
+
+
+@rule.register
+def _factor(node: Factor, operands: Sequence[Formula], writer: Writer) -> Formula:
+    return Named(f"R{node.part + 1}", node.names)
 
 
 # ---------------------------------------------------------------------------------------------------------- expressions

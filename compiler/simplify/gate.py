@@ -22,7 +22,7 @@ import sympy
 from sympy import Expr, Symbol
 
 from .. import functions
-from ..graph import Constant, Index, Node, Size
+from ..graph import RANK, Constant, Factor, Index, Node, Size
 from ..reference import FLOATS, Arithmetic, Setting, value_of
 
 Array = npt.NDArray[Any]
@@ -39,10 +39,9 @@ NEAR = 1e-8
 
 def agree(before: Node, after: Node) -> bool:
     """Whether both have the same value; True too where finding out would take too long, or there is no rule for it."""
-    found = _between(before, after)
-    if found is None:
+    inside, border = between(before, after)
+    if len(inside) >= MOST_NODES:
         return True
-    inside, border = found
     lengths = _lengths([*inside, *border])
     differ = False
     for arithmetic, draw in ((MODULAR, _integers), (FLOATS, _normal)):
@@ -58,8 +57,11 @@ def agree(before: Node, after: Node) -> bool:
     return not differ
 
 
-def _between(before: Node, after: Node) -> tuple[list[Node], list[Node]] | None:
-    """The nodes that one side alone needs, in order, and those below them that both need. None where they are many."""
+def between(before: Node, after: Node) -> tuple[list[Node], list[Node]]:
+    """The nodes that one side alone needs, operands first, and those below them that both need.
+
+    At most MOST_NODES of the former; what stands below counts among the latter then.
+    """
     sides = {before.id: 1}
     sides[after.id] = sides.get(after.id, 0) | 2
     known = {before.id: before, after.id: after}
@@ -70,12 +72,11 @@ def _between(before: Node, after: Node) -> tuple[list[Node], list[Node]] | None:
     while waiting:
         node = known[-heapq.heappop(waiting)]
         # What both need is an atom; users have larger ids, so that all of them have been seen.
-        if (sides[node.id] == 3 and node is not after) or not node.operands:
+        both = sides[node.id] == 3 and node is not after
+        if both or not node.operands or len(inside) == MOST_NODES:
             (inside if isinstance(node, Constant | Size | Index) else border).append(node)
             continue
         inside.append(node)
-        if len(inside) > MOST_NODES:
-            return None
         for operand in node.operands:
             if operand.id not in sides:
                 known[operand.id] = operand
@@ -105,6 +106,8 @@ def _computed(
         if math.prod(shape) > MOST_ELEMENTS:
             return None
         state[node.id] = draw(node, shape)
+        if isinstance(node, Factor):
+            state[node.id] = _triangular(node, state[node.id], setting)
     for node in inside:
         over = {axis.name: setting.length(axis.length) for o in (node, *node.operands) for axis in o.axes}
         if math.prod(over.values()) > MOST_ELEMENTS:
@@ -120,6 +123,16 @@ def _computed(
         wide.reshape([size if n in names[1] else 1 for n, size in zip(names[0], before.shape, strict=True)]),
         before.shape,
     )
+
+
+def _triangular(node: Factor, array: Array, setting: Setting) -> Array:
+    """The array with zeros below the diagonal of the factor that it is a part of."""
+    widths = [math.prod(setting.length(a.length) for a in c.axes if a.name != node.rows) for c in node.operands]
+    at = node.names.index(RANK)
+    flat = np.moveaxis(array, at, 0).reshape(array.shape[at], -1)
+    below = np.arange(len(flat))[:, None] > sum(widths[: node.part]) + np.arange(flat.shape[1])
+    shape = (array.shape[at], *(size for i, size in enumerate(array.shape) if i != at))
+    return np.moveaxis(np.where(below, 0, flat).reshape(shape), 0, at)
 
 
 def _same(before: Array, after: Array) -> bool:

@@ -41,6 +41,11 @@ class Rewrite:
     before: Node
     after: Node
 
+    @property
+    def both(self) -> tuple[Node, Node]:
+        """The two sides."""
+        return self.before, self.after
+
 
 Gate = Callable[[Node, Node], bool]
 

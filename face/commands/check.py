@@ -60,7 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     """Compile, compute in three ways, compare."""
     source = read(arguments.model)
-    compiled = compile_source(source, compiler_options(arguments.dtype, dict(arguments.const)))
+    compiled = compile_source(source, compiler_options(arguments))
     module = load(compiled.module, source.name.removesuffix(".model"))
 
     import numpy as np

@@ -27,7 +27,8 @@ examples:
   gradc compile logistic.model --const l2=0.1      with another value for `const l2`
   gradc compile digits.model --dtype float32       compute in single precision
   gradc compile thermometer.model --check          fail if thermometer.py is not what would be written
-  gradc compile decay.model --without pointwise    leave a pass out, to see what it does"""
+  gradc compile decay.model --without pointwise    leave a pass out, to see what it does
+  gradc compile mixture.model --fast-algebra       multiply out polynomials of the data"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,13 +38,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the module there is stale")
     parser.add_argument("--force", action="store_true", help="write over a file that gradc did not write")
     options.add_compiling(parser)
-    parser.add_argument(
-        "--without",
-        action="append",
-        default=[],
-        metavar="PASS",
-        help="leave a pass out: stable, tensor, pointwise, stack or factor; may be given several times",
-    )
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
@@ -55,13 +49,14 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     if target == arguments.model or (target.exists() and arguments.model.exists() and target.samefile(arguments.model)):
         raise usage("the module cannot be written over the model itself", "-o names another file")
     source = read(arguments.model)
-    chosen = compiler_options(arguments.dtype, dict(arguments.const), tuple(arguments.without))
+    chosen = compiler_options(arguments)
     compiled = compile_source(source, chosen)
     result = {
         "model": source.name,
         "dtype": chosen.dtype,
         "constants": dict(chosen.constants),
         "without": list(chosen.without),
+        "fast_algebra": chosen.fast_algebra,
         "output": None if to_stdout else str(target),
     }
     if to_stdout:

@@ -10,8 +10,8 @@ from typing import Any
 
 from gradc import options
 from gradc.failures import Failure
+from gradc.modules import compile_source, read
 from gradc.modules import options as compiler_options
-from gradc.modules import read
 from gradc.report import Outcome
 from gradc.terminal import Terminal
 
@@ -29,6 +29,7 @@ examples:
   gradc inspect decay.model --wrt rate          one gradient
   gradc inspect decay.model --format latex      equations to paste into a paper
   gradc inspect decay.model --format json       for a program to read
+  gradc inspect decay.model --explain           each rewriting: its rule, the formula before and after
   gradc inspect decay.model --stages            what each stage of the compiler makes of it"""
 
 
@@ -39,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("text", "latex", "json"), default="text", help="json is the same as --json (default: text)"
     )
+    parser.add_argument("--explain", action="store_true", help="each rewriting that was done, and what it saves")
     parser.add_argument("--stages", action="store_true", help="the result of every stage, as a listing")
     options.add_compiling(parser)
 
@@ -47,11 +49,19 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     """Compile as far as the simplified gradients, and show them."""
     terminal.json = terminal.json or arguments.format == "json"
     source = read(arguments.model)
-    chosen = compiler_options(arguments.dtype, dict(arguments.const))
+    chosen = compiler_options(arguments)
 
     from gradc.compiler.graph import Program
-    from gradc.compiler.inspect import UnknownName, dump, inspect_json, inspect_latex, inspect_text
-    from gradc.compiler.pipeline import stages
+    from gradc.compiler.inspect import (
+        UnknownName,
+        dump,
+        explain_json,
+        explain_text,
+        inspect_json,
+        inspect_latex,
+        inspect_text,
+    )
+    from gradc.compiler.pipeline import RULES, stages
 
     if arguments.stages:
         found = [
@@ -60,6 +70,12 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         ]
         text = "\n".join(f"== {entry['stage']}\n{entry['text'].rstrip()}\n" for entry in found)
         return Outcome({"model": source.name, "stages": found}, text)
+    if arguments.explain:
+        compiled = compile_source(source, chosen)
+        return Outcome(
+            {"model": source.name, "rewrites": explain_json(compiled.elaborated, compiled.rewrites)},
+            explain_text(compiled.elaborated, compiled.rewrites, RULES),
+        )
     program = next(value for name, value in stages(source, chosen) if name == "simplified")
     assert isinstance(program, Program)
     show = inspect_latex if arguments.format == "latex" else inspect_text

@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     if arguments.nesterov and (arguments.momentum == 0 or arguments.dampening != 0):
         raise usage("--nesterov needs a --momentum above 0, and no --dampening")
     source = read(arguments.model)
-    chosen = compiler_options(arguments.dtype, dict(arguments.const))
+    chosen = compiler_options(arguments)
     compiled = compile_source(source, chosen)
     name = source.name.removesuffix(".model")
     module = load(compiled.module, name)
