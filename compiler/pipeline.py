@@ -20,7 +20,7 @@ from .graph import Constant, Program
 from .lower import lower
 from .simplify import expand, factor, pointwise, stable, stack, tensor
 from .simplify.gate import agree
-from .simplify.rewrites import Rewrites, Rule
+from .simplify.rewrites import ALL, Rewrites, Rule
 from .source import Source
 from .syntax import parse
 
@@ -50,13 +50,18 @@ AFTER = ("stable", "tensor", "pointwise", "tensor", "pointwise", "tensor")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the caller may choose. `constants` replaces `const` values; `without` names passes and rules to leave out;
-    `fast_algebra` lets polynomials of the data be multiplied out, which may cost digits (see `simplify/expand.py`)."""
+    """What the caller may choose. `constants` replaces `const` values; `without` names passes and rules to leave out,
+    or "all"; `fast_algebra` lets polynomials of the data be multiplied out, which may cost digits (see
+    `simplify/expand.py`)."""
 
     dtype: str = "float64"
     constants: Mapping[str, float] = field(default_factory=dict)
     without: tuple[str, ...] = ()
     fast_algebra: bool = False
+
+    def takes(self, name: str) -> bool:
+        """Whether the pass is not left out."""
+        return name not in self.without and ALL not in self.without
 
 
 @dataclass(eq=False)
@@ -108,7 +113,7 @@ def stages(
     if chosen.dtype not in DTYPES:
         raise UnknownType(chosen.dtype)
     for name in chosen.without:
-        if name not in PASSES and name not in RULES:
+        if name not in PASSES and name not in RULES and name != ALL:
             raise UnknownPass(name)
     record = rewrites or Rewrites(chosen.without, agree)
     tree = parse(source)
@@ -117,21 +122,21 @@ def stages(
     yield "elaborate", checked(written)
     stabilised = written
     for name in BEFORE:
-        if name not in chosen.without:
+        if chosen.takes(name):
             stabilised = PASSES[name](stabilised, record)
             yield f"{name} before", checked(stabilised, written)
     program = yield from _differentiated("", stabilised, written, chosen, record)
     yield "simplified", program
-    if "stack" not in chosen.without:
+    if chosen.takes("stack"):
         program = PASSES["stack"](program, record)
         yield "stack", checked(program, written)
     variants: list[Variant] = []
-    if "factor" not in chosen.without:
+    if chosen.takes("factor"):
         factored = PASSES["factor"](program, record)
         yield "factor", checked(factored, written)
         if factored is not program:
             variants.append(Variant("factor", lower(factored, chosen.dtype)))
-    if chosen.fast_algebra and chosen.dtype == "float64" and "expand" not in chosen.without:
+    if chosen.fast_algebra and chosen.dtype == "float64" and chosen.takes("expand"):
         expanded = PASSES["expand"](stabilised, record)
         yield "expand", checked(expanded, written)
         if expanded is not stabilised:
@@ -150,7 +155,7 @@ def _differentiated(
     program = differentiate(program, written)
     yield f"differentiate{label}", checked(program, written)
     for round_, name in enumerate(AFTER, 1):
-        if name not in chosen.without:
+        if chosen.takes(name):
             program = PASSES[name](program, record)
             yield f"{name} {round_}{label}", checked(program, written)
     return program

@@ -13,7 +13,7 @@ from types import ModuleType
 
 from gradc.compiler.pipeline import Options, compile_model
 from gradc.compiler.source import Source, read_source
-from gradc.modules import load
+from gradc.modules import left_out, load
 
 
 @dataclass(frozen=True)
@@ -41,5 +41,5 @@ def compile(
     text = isinstance(model, str) and "\n" in model
     source = Source("model", str(model)) if text else read_source(model)
     name = Path(source.name).name.removesuffix(".model")
-    compiled = compile_model(source, Options(dtype, dict(constants or {}), without, fast_algebra))
+    compiled = compile_model(source, Options(dtype, dict(constants or {}), left_out(without), fast_algebra))
     return Model(name, compiled.module, load(compiled.module, name))

@@ -6,7 +6,9 @@ Only the compiler's own text is ever executed: a file from elsewhere is not.
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from gradc.compiler.pipeline import Compiled, Options
 
 
+WITHOUT = "GRADC_WITHOUT"
+"""The environment variable that names passes and rules to leave out everywhere."""
+
+
 def read(path: Path) -> Source:
     """The model's text. Failure where the file cannot be read, ModelError where it is no text."""
     try:
@@ -27,19 +33,27 @@ def read(path: Path) -> Source:
         raise cannot(f"read {path}", error) from error
 
 
+def left_out(names: Sequence[str]) -> tuple[str, ...]:
+    """The passes and rules to leave out: those named, and those in the environment."""
+    always = os.environ.get(WITHOUT, "").replace(",", " ").split()
+    return tuple(dict.fromkeys([*names, *always]))
+
+
 def options(arguments: Namespace) -> Options:
     """The compiler's options, from a command's. Failure ("usage") where a pass or a rule is unknown."""
     from gradc.compiler.pipeline import PASSES, RULES, Options
+    from gradc.compiler.simplify.rewrites import ALL
 
-    for name in arguments.without:
-        if name not in PASSES and name not in RULES:
+    without = left_out(arguments.without)
+    for name in without:
+        if name not in PASSES and name not in RULES and name != ALL:
             near = nearest(name, [*PASSES, *RULES])
             help = f"did you mean {near}?" if near else "`gradc inspect MODEL --explain` names the rules that are used"
             raise usage(f"there is no pass or rule {name!a}; the passes are {', '.join(PASSES)}", help)
     return Options(
         dtype=arguments.dtype,
         constants=dict(arguments.const),
-        without=tuple(arguments.without),
+        without=without,
         fast_algebra=arguments.fast_algebra,
     )
 

@@ -34,6 +34,7 @@ from gradc.compiler.pipeline import (
     BEFORE,
     DTYPES,
     PASSES,
+    RULES,
     Options,
     UnknownPass,
     UnknownType,
@@ -48,6 +49,8 @@ from .harness import ALL_OFF, Truth, compiled, distance, sample, start
 
 EXAMPLES = {path.stem: path.read_text() for path in sorted((Path(__file__).parents[1] / "examples").glob("*/*.model"))}
 LOGISTIC = EXAMPLES["logistic"]
+pytestmark = pytest.mark.simplified
+
 _0, _1, _2 = placeholder(0), placeholder(1), placeholder(2)
 
 
@@ -70,16 +73,37 @@ def test_every_pass_may_be_left_out(name: str, without: tuple[str, ...]) -> None
 
 @pytest.mark.parametrize("name", PASSES)
 def test_a_pass_left_out_makes_another_module_of_some_example(name: str) -> None:
-    assert any(compiled(text)[0].module != compiled(text, without=(name,))[0].module for text in EXAMPLES.values())
+    whole = [compiled(text, fast_algebra=True)[0].module for text in EXAMPLES.values()]
+    assert whole != [compiled(text, without=(name,), fast_algebra=True)[0].module for text in EXAMPLES.values()]
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_left_out_is_not_used(name: str) -> None:
+    for model in EXAMPLES.values():
+        of, _ = compiled(model, without=(name,), fast_algebra=True)
+        assert name not in {rewrite.rule for rewrite in of.rewrites.done}
+
+
+def test_all_leaves_out_every_pass() -> None:
+    for model in EXAMPLES.values():
+        plain, _ = compiled(model, without=("all",), fast_algebra=True)
+        assert not plain.rewrites.done
+        assert plain.module == compiled(model, without=ALL_OFF, fast_algebra=True)[0].module
+
+
+def test_no_rewriting_of_an_example_is_refused() -> None:
+    for model in EXAMPLES.values():
+        assert not compiled(model, fast_algebra=True)[0].rewrites.refused
 
 
 def test_a_pass_that_does_not_exist_is_named() -> None:
     with pytest.raises(UnknownPass) as caught:
         compiled(LOGISTIC, without=("stable", "magic"))
     assert caught.value.name == "magic"
-    assert (
-        str(caught.value) == "there is no pass `magic` to leave out; there are stable, tensor, pointwise, stack, factor"
-    )
+    known = "stable, expand, tensor, pointwise, stack, factor"
+    assert str(caught.value) == f"there is no pass `magic` to leave out; there are {known}"
+    with pytest.raises(UnknownPass, match=r"no rule `stack\.magic` .* there are stack\.columns, stack\.sums"):
+        compiled(LOGISTIC, without=("stack.magic",))
 
 
 def test_a_pass_whose_result_is_broken_is_found_where_it_happened(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,8 +142,11 @@ def test_every_stage_is_listed_in_order() -> None:
         "lower",
         "emit",
     ]
+    fast = [name for name, _ in stages(Source("m.model", EXAMPLES["mixture"]), Options(fast_algebra=True))]
+    again = [f"{name} {i} expanded" for i, name in enumerate(AFTER, 1)]
+    assert fast[fast.index("expand") :] == ["expand", "differentiate expanded", *again, "lower", "emit"]
     assert names_of(ALL_OFF) == ["parse", "elaborate", "differentiate", "simplified", "lower", "emit"]
-    assert {*BEFORE, *AFTER, "stack", "factor"} == set(PASSES)
+    assert {*BEFORE, *AFTER, "stack", "factor", "expand"} == set(PASSES)
 
 
 @pytest.mark.parametrize("name", PASSES)

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 from ..graph import Node
 
+ALL = "all"
+"""Stands for every pass."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -53,8 +56,8 @@ Gate = Callable[[Node, Node], bool]
 class Rewrites:
     """The rules that are left out, and what the others did, in order.
 
-    `without` holds names of passes and of rules; `gate` says whether two nodes have the same value, and is not asked
-    where it is None.
+    `without` holds names of passes and of rules, or ALL; `gate` says whether two nodes have the same value, and is not
+    asked where it is None.
     """
 
     def __init__(self, without: Iterable[str] = (), gate: Gate | None = None) -> None:
@@ -65,7 +68,7 @@ class Rewrites:
 
     def allows(self, rule: str) -> bool:
         """Whether the rule, or the pass of that name, may be used."""
-        return rule not in self.without and rule.partition(".")[0] not in self.without
+        return not self.without & {rule, rule.partition(".")[0], ALL}
 
     def made(self, rule: str, before: Node, after: Node) -> Node:
         """The node to go on with: `after`, and the rewriting noted, or `before` where the gate tells them apart."""
