@@ -1,9 +1,9 @@
 """Forms of linear algebra that tracing frameworks miss: each module computes the cheap one, and the same value.
 
-The cases follow C. Psarras, H. Barthels and P. Bientinesi, "The Linear Algebra Mapping Problem" (2022), and A. Sankaran,
-N. Akbari Alashti, C. Psarras and P. Bientinesi, "Benchmarking the Linear Algebra Awareness of TensorFlow and PyTorch"
-(2022): chains, distributivity, symmetry, diagonals, partial reads. Work is counted in the lowered program, value and
-gradient together: how many operations run over two and over three axes of length n.
+The cases follow C. Psarras, H. Barthels and P. Bientinesi, "The Linear Algebra Mapping Problem" (2022), and A.
+Sankaran, N. Akbari Alashti, C. Psarras and P. Bientinesi, "Benchmarking the Linear Algebra Awareness of TensorFlow and
+PyTorch" (2022): chains, distributivity, symmetry, diagonals, partial reads. Work is counted in the lowered program,
+value and gradient together: how many operations run over two and over three axes of length n.
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ import pytest
 
 from gradc.__main__ import main
 
+pytestmark = pytest.mark.simplified
+
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
     ROOT / "README.md",

@@ -13,6 +13,8 @@ from gradc.runtime import Diverged
 
 from .harness import Truth, compiled, distance, sample, start
 
+pytestmark = pytest.mark.simplified
+
 LINE = "input x[n], y[n]\nparam a = 1, b = 2\n"
 FIT = {
     "line": LINE + "minimize mean((a * x + b - y)^2)\n",

@@ -9,6 +9,8 @@ import pytest
 
 from gradc.__main__ import main
 
+pytestmark = pytest.mark.simplified
+
 ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "tests" / "golden"
 NAMES = ("thermometer", "logistic", "digits", "mixture", "decay", "transfer")

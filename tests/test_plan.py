@@ -31,6 +31,8 @@ from gradc.compiler.source import Source
 
 from .harness import Truth, compiled, distance, sample, start
 
+pytestmark = pytest.mark.simplified
+
 Array = npt.NDArray[Any]
 
 EXAMPLES = {path.stem: path.read_text() for path in sorted((Path(__file__).parents[1] / "examples").glob("*/*.model"))}

@@ -53,6 +53,8 @@ from gradc.compiler.syntax import parse
 from .generate import models
 from .harness import Truth, compiled, distance, sample, start
 
+pytestmark = pytest.mark.simplified
+
 Array = npt.NDArray[Any]
 
 _0, _1, _2 = placeholder(0), placeholder(1), placeholder(2)

@@ -34,7 +34,9 @@ MOST_ELEMENTS = 4096
 """elements of one of them, up to which the sides are computed."""
 LARGEST_POWER = 64
 NEAR = 1e-8
-"""Relative to the largest element."""
+"""Relative to the largest element, and"""
+ROUNDED = 1e-13
+"""relative to the largest number on the way, since a sum may cancel."""
 
 
 def agree(before: Node, after: Node) -> bool:
@@ -99,7 +101,8 @@ def _computed(
     setting: Setting,
     draw: Callable[[Node, tuple[int, ...]], Array],
     sides: tuple[Node, Node],
-) -> tuple[Array, Array] | None:
+) -> tuple[Array, Array, float] | None:
+    """Both sides, and the largest number on the way to them. None where an array is too large."""
     state: dict[int, Array] = {}
     for node in border:
         shape = setting.shape(node)
@@ -116,13 +119,12 @@ def _computed(
     before, after = (state[node.id] for node in sides)
     names = [node.names for node in sides]
     if not set(names[1]) <= set(names[0]):
-        return before, np.full(before.shape, np.nan)
+        return before, np.full(before.shape, np.nan), 0.0
     # A rule may give less than the axes of its node where the value is the same along them.
     wide = after.transpose([names[1].index(n) for n in names[0] if n in names[1]])
-    return before, np.broadcast_to(
-        wide.reshape([size if n in names[1] else 1 for n, size in zip(names[0], before.shape, strict=True)]),
-        before.shape,
-    )
+    wide = wide.reshape([size if n in names[1] else 1 for n, size in zip(names[0], before.shape, strict=True)])
+    largest = max((_largest(state[node.id]) for node in inside), default=0.0)
+    return before, np.broadcast_to(wide, before.shape), largest
 
 
 def _triangular(node: Factor, array: Array, setting: Setting) -> Array:
@@ -135,12 +137,17 @@ def _triangular(node: Factor, array: Array, setting: Setting) -> Array:
     return np.moveaxis(np.where(below, 0, flat).reshape(shape), 0, at)
 
 
-def _same(before: Array, after: Array) -> bool:
+def _largest(array: Array) -> float:
+    if array.dtype.kind != "f":
+        return 0.0
+    return float(np.max(np.abs(array), initial=0.0, where=np.isfinite(array)))
+
+
+def _same(before: Array, after: Array, largest: float) -> bool:
     if before.dtype == object or before.dtype.kind in "bi":
         return bool(np.all(before == after))
-    finite = np.isfinite(before)
-    size = np.max(np.abs(before), initial=0.0, where=finite)
-    return bool(np.all(np.abs(before - after)[finite] <= NEAR * max(size, 1e-300)))
+    allowed = NEAR * _largest(before) + ROUNDED * largest
+    return bool(np.all(np.abs(before - after)[np.isfinite(before)] <= allowed))
 
 
 # --------------------------------------------------------------------------------------------------------------- values
@@ -155,10 +162,10 @@ def _mixed(number: int) -> int:
 
 
 def _integers(node: Node, shape: tuple[int, ...]) -> Array:
-    found = np.array([_mixed(1000 * node.id + i) for i in range(math.prod(shape))], dtype=object).reshape(shape)
+    flat = [_mixed(1000 * node.id + i) for i in range(math.prod(shape))]
     if node.dtype == "float":
-        return np.asarray(found % PRIME, dtype=object)
-    return (found % 2).astype(bool if node.dtype == "bool" else np.int64)
+        return np.array([number % PRIME for number in flat], dtype=object).reshape(shape)
+    return np.array([number % 2 for number in flat], dtype=bool if node.dtype == "bool" else np.int64).reshape(shape)
 
 
 def _normal(node: Node, shape: tuple[int, ...]) -> Array:
