@@ -14,7 +14,7 @@ from sympy import Expr, Integer, Rational
 
 from . import functions
 from .elementary import DIVIDE, MULTIPLY, SUBTRACT, build
-from .graph import Axis, Contract, Graph, Map, Node, Program, Reduce, placeholder, rewrite
+from .graph import Axis, Contract, Graph, LinearAlgebra, Map, Node, Program, Reduce, placeholder, rewrite
 from .simplify.cost import length
 
 _0, _1, _2 = placeholder(0), placeholder(1), placeholder(2)
@@ -42,9 +42,15 @@ def lower(program: Program, dtype: str) -> Program:
                 return graph.sum([top, graph.map(sympy.log(_0), [total])])
             case Reduce(operator="prod" | "max" | "min") if operands[0].dtype != "float":
                 return graph.reduce(node.operator, graph.map(functions.as_float(_0), operands), node.reduced)
+            case LinearAlgebra():
+                return graph.remake(node, [_as_floats(graph, operand) for operand in operands])
         return graph.remake(node, operands) if operands else node
 
     return rewrite(program, rule)
+
+
+def _as_floats(graph: Graph, node: Node) -> Node:
+    return node if node.dtype == "float" else graph.map(functions.as_float(_0), [node])
 
 
 # ---------------------------------------------------------------------------------------------------------- log-sum-exp
@@ -161,7 +167,7 @@ def _whole_power(graph: Graph, base: Node, exponent: int) -> Node:
 def _contract(graph: Graph, operands: Sequence[Node], summed: Sequence[Axis], rows: str | None) -> Node:
     """One or two operands at a time, in the order that costs the fewest operations."""
     gone = {axis.name for axis in summed}
-    parts = [o if o.dtype == "float" else graph.map(functions.as_float(_0), [o]) for o in operands]
+    parts = [_as_floats(graph, operand) for operand in operands]
     parts = _presummed(graph, parts, summed)
     if len(parts) > 2:
         for pair in _order(graph, parts, gone, rows):
