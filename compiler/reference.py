@@ -557,24 +557,19 @@ def _linear_algebra(node: LinearAlgebra, operands: Sequence[Array], setting: Set
     pair = (node.rows.name, node.columns.name)
     batch = tuple(name for name in matrix.names if name not in pair)
     matrices = setting.arithmetic.held(_aligned(operands[0], matrix.names, (*batch, *pair)))
-    size = matrices.shape[-1]
-    if right:
-        beside = tuple(name for name in right[0].names if name not in (*batch, node.rows.name))
-        sides = setting.arithmetic.held(_aligned(operands[1], right[0].names, (*batch, node.rows.name, *beside)))
-        shape = sides.shape[len(batch) + 1 :]
-        sides = np.broadcast_to(sides, (*matrices.shape[:-1], *shape)).reshape(*matrices.shape[:-1], -1)
-        names: tuple[str, ...] = (*batch, node.rows.name, *beside)
-    else:
-        shape = (size,) if node.operator in ("inverse", "cholesky") else ()
-        sides = np.broadcast_to(setting.arithmetic.held(np.eye(size)), matrices.shape)
-        names = (*batch, *pair) if shape else batch
-    cases = (*matrices.shape[:-2], *((size,) if right or shape else ()), *shape)
-    found = np.zeros(cases, dtype=np.result_type(matrices, sides))
-    for place in np.ndindex(matrices.shape[:-2]):
-        found[place] = _of_matrix(node.operator, matrices[place], sides[place], setting.arithmetic).reshape(
-            found[place].shape
-        )
-    return _aligned(found, names, node.names)
+    *cases, size, _ = matrices.shape
+    names, behind = batch, ()
+    sides = np.broadcast_to(setting.arithmetic.held(np.eye(size)), matrices.shape)
+    if node.operator in ("inverse", "cholesky"):
+        names, behind = (*batch, *pair), (size, size)
+    elif node.operator == "solve":
+        names = (*batch, pair[0], *(name for name in right[0].names if name not in (*batch, pair[0])))
+        aligned = setting.arithmetic.held(_aligned(operands[1], right[0].names, names))
+        behind = aligned.shape[len(batch) :]
+        sides = np.broadcast_to(aligned, (*cases, *behind)).reshape(*cases, size, -1)
+    places = list(np.ndindex(*cases))
+    found = [_of_matrix(node.operator, matrices[at], sides[at], setting.arithmetic) for at in places]
+    return _aligned(np.stack(found).reshape(*cases, *behind), names, node.names)
 
 
 def _of_matrix(operator: str, matrix: Array, right: Array, arithmetic: Arithmetic) -> Array:

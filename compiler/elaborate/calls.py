@@ -358,14 +358,15 @@ def _solve(call: Applied) -> Value:
     if right.axis(rows.name) is None or right.axis(columns.name) is not None:
         lacks = right.axis(rows.name) is None
         swapped = lacks and right.axis(columns.name) is not None
-        fault = "lacks that" if lacks else f"has `{columns.name}` too"
-        move = f"{written(call.operands[1].span)}[{columns.name} -> {rows.name}]"
+        fault = "lacks it" if lacks else f"has `{columns.name}` too"
+        move = f"write {written(call.operands[1].span)}[{columns.name} -> {rows.name}]"
+        stands = f"its unknowns stand along `{rows.name}`, and `{columns.name}` is summed"
         raise Mistake(
             "E0323",
             f"the right side of `solve` stands along the rows, `{rows.name}`, and this {fault}",
             call.operands[1].span,
             sides=sides(call.operands),
-            help=f"write {move}" if swapped else f"its unknowns stand along `{rows.name}`, and `{columns.name}` is summed",
+            help=move if swapped else stands,
         )
     node = call.graph.linear_algebra("solve", [matrix.node, right.node], rows, columns)
     return Value(node, left_over(axes, (columns,)), "float")

@@ -263,13 +263,13 @@ def _solve(matrix, right, place, first=0):
     except numpy.linalg.LinAlgError:
         _refuse(numpy.linalg.slogdet(matrix)[0] != 0, place, first, "is singular")
 ''',
-    "inverse": '''
+    "inverse": """
 def _inverse(matrix, place, first=0):
     try:
         return numpy.linalg.inv(matrix)
     except numpy.linalg.LinAlgError:
         _refuse(numpy.linalg.slogdet(matrix)[0] != 0, place, first, "is singular")
-''',
+""",
     "cholesky": '''
 def _cholesky(matrix, place, first=0):
     """The lower factor, from the lower triangle."""
@@ -288,18 +288,18 @@ def _is_definite(matrix):
     except numpy.linalg.LinAlgError:
         return False
 ''',
-    "logdet": '''
+    "logdet": """
 def _logdet(matrix, place, first=0):
     with numpy.errstate(all="ignore"):
         signs, found = numpy.linalg.slogdet(matrix)
     if (signs <= 0).any():
         _refuse(signs > 0, place, first, "has no determinant above 0")
     return found
-''',
-    "det": '''
+""",
+    "det": """
 def _det(matrix):
     with numpy.errstate(all="ignore"):
         return numpy.linalg.det(matrix)
-''',
+""",
 }
 """Emitted, each where a model needs it: operations on the matrices over the last two axes, and `_refuse` with them."""

@@ -82,10 +82,9 @@ def cost(node: Node, rows: str | None) -> float:
             return early * (4 * CALL + 0.5 * elements((*node.axes, *node.reduced), rows))
         case LinearAlgebra():
             size = length(node.rows, rows)
-            work = LAPACK_WORK[node.operator] * size * elements(node.operands[0].axes, rows)
-            if node.operator == "solve":
-                work += 2 * size * elements(node.axes, rows)
-            return early * (LAPACK_CALL + FLOP * work)
+            factored = LAPACK_WORK[node.operator] * size * elements(node.operands[0].axes, rows)
+            solved = 2.0 * size * elements(node.axes, rows) if node.operator == "solve" else 0.0
+            return early * (LAPACK_CALL + FLOP * (factored + solved))
     return 0.0
 
 
