@@ -558,7 +558,8 @@ def _linear_algebra(node: LinearAlgebra, operands: Sequence[Array], setting: Set
     batch = tuple(name for name in matrix.names if name not in pair)
     matrices = setting.arithmetic.held(_aligned(operands[0], matrix.names, (*batch, *pair)))
     *cases, size, _ = matrices.shape
-    names, behind = batch, ()
+    names: tuple[str, ...] = batch
+    behind: tuple[int, ...] = ()
     sides = np.broadcast_to(setting.arithmetic.held(np.eye(size)), matrices.shape)
     if node.operator in ("inverse", "cholesky"):
         names, behind = (*batch, *pair), (size, size)
@@ -569,7 +570,7 @@ def _linear_algebra(node: LinearAlgebra, operands: Sequence[Array], setting: Set
         sides = np.broadcast_to(aligned, (*cases, *behind)).reshape(*cases, size, -1)
     places = list(np.ndindex(*cases))
     found = [_of_matrix(node.operator, matrices[at], sides[at], setting.arithmetic) for at in places]
-    return _aligned(np.stack(found).reshape(*cases, *behind), names, node.names)
+    return _aligned(np.stack(found).reshape((*cases, *behind)), names, node.names)
 
 
 def _of_matrix(operator: str, matrix: Array, right: Array, arithmetic: Arithmetic) -> Array:

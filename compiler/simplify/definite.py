@@ -91,7 +91,7 @@ class _Mirror:
         if isinstance(node, Index):
             other = self.columns if node.names[0] == self.rows.name else self.rows
             return 0, self.graph.index(other)
-        if self._is_diagonal(node):
+        if self.diagonal(node) is not None:
             return 1, node
         pairs = [known[operand.id] for operand in node.operands if operand.id in known]
         if len(pairs) == len(node.operands) and pairs:
@@ -102,12 +102,33 @@ class _Mirror:
                 return (1 if image is node else 0), image
         return 0, self._renamed(node)
 
-    def _is_diagonal(self, node: Node) -> bool:
-        """Whether the node holds values on the diagonal, and 0 elsewhere."""
-        if not isinstance(node, Scatter) or node.summed or not isinstance(node.operands[1], Index):
-            return False
-        names = {node.operands[1].names[0], node.along.name}
-        return names == {self.rows.name, self.columns.name} and node.along.name not in node.operands[0].names
+    def diagonal(self, node: Node) -> bool | None:
+        """Of what is 0 off the diagonal, whether it is surely positive on it; None of any other value.
+
+        A scatter onto the diagonal, `if index[d] == index[d'] then v else 0`, and products with one of these.
+        """
+        pair = {self.rows.name, self.columns.name}
+        match node:
+            case Scatter(operands=(values, Index(names=(along,)))) if not node.summed:
+                return (
+                    values.positive
+                    if {along, node.along.name} == pair and node.along.name not in values.names
+                    else None
+                )
+            case Map(expression=functions.where(args=(condition, yes, no))) if condition.is_Symbol and no == 0:
+                equal = _operand(node, condition)
+                counted = {o.names[0] for o in equal.operands if isinstance(o, Index)}
+                if counted != pair or not isinstance(equal, Map) or not isinstance(equal.expression, functions.equal):
+                    return None
+                return is_positive_number(yes) if yes.is_Number else yes.is_Symbol and _operand(node, yes).positive
+            case Map(expression=Mul()):
+                parts = _factors(node)
+                found = [(part, None if part is node else self.diagonal(part)) for part in parts.above]
+                if all(positive is None for _, positive in found):
+                    return None
+                scales = all(positive or (positive is None and part.positive) for part, positive in found)
+                return scales and bool(parts.number > 0) and all(part.positive for part in parts.below)
+        return None
 
     def _of(self, node: Node, signs: Sequence[int], images: Sequence[Node]) -> tuple[int, Node | None]:
         """The sign that follows from the operands', or else the image."""
@@ -188,7 +209,7 @@ class _Definiteness:
             return self._term(inner, depth + 1) if len(set(self.mirror.has(inner))) == 1 else UNKNOWN
         if not any(self.mirror.has(node)):
             return SEMIDEFINITE if node.positive else UNKNOWN
-        if self._is_positive_diagonal(node):
+        if self.mirror.diagonal(node):
             return DEFINITE
         match node:
             case Contract():
@@ -221,23 +242,6 @@ class _Definiteness:
             return UNKNOWN
         positive = all(factor.positive for factor in factors if not any(self.mirror.has(factor)))
         return DEFINITE if whole == [DEFINITE] and not left and positive else SEMIDEFINITE
-
-    def _is_positive_diagonal(self, node: Node) -> bool:
-        """A scatter onto the diagonal, or `if index[d] == index[d'] then v else 0`."""
-        if isinstance(node, Scatter):
-            return self.mirror._is_diagonal(node) and node.operands[0].positive
-        if not isinstance(node, Map) or not isinstance(node.expression, functions.where):
-            return False
-        condition, yes, no = node.expression.args
-        if no != 0 or not condition.is_Symbol:
-            return False
-        equal = _operand(node, condition)
-        if not isinstance(equal, Map) or not isinstance(equal.expression, functions.equal):
-            return False
-        counted = {operand.names for operand in equal.operands if isinstance(operand, Index)}
-        if counted != {(self.mirror.rows.name,), (self.mirror.columns.name,)}:
-            return False
-        return is_positive_number(yes) if yes.is_Number else yes.is_Symbol and _operand(node, yes).positive
 
     def _is_minus_square_distance(self, node: Node) -> bool:
         """-c |f(x_i) - f(x_j)|^2 with c > 0, of which the exponential is a positive semidefinite kernel
