@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pytest
 from sympy import Integer
 
+from gradc.__main__ import main
 from gradc.compiler import VERSION
 from gradc.compiler.check_graph import Malformed, checked
 from gradc.compiler.differentiate import differentiate
@@ -395,6 +396,31 @@ def test_one_matrix_has_no_place_in_a_batch() -> None:
     _, module = compiled(text)
     with pytest.raises(module.DataError, match=r"line 3: .*: the matrix over \[d, d'\] is singular$"):
         module.bind({})(np.ones(4))
+
+
+def test_the_commands_tell_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, table = tmp_path / "unfit.model", tmp_path / "unfit.csv"
+    table.write_text("x\n1\n2\n")
+    head = "axis d: 2\ninput x[n]\nparam s = 1, t = 0\nA = where(index[d] == index[d'], s, t)\n"
+    model.write_text(head + "minimize mean(x) * s + logdet[d, d'](A) - 3 * t\n")
+    train = [
+        "train",
+        str(model),
+        "--data",
+        str(table),
+        "--out",
+        str(tmp_path / "fitted"),
+        "--lr",
+        "0.1",
+        "--epochs",
+        "99",
+    ]
+    assert main(train) == 1
+    told = "line 5: minimize mean(x) * s + logdet[d, d'](A) - 3 * t: the matrix over [d, d'] has no determinant"
+    assert told in capsys.readouterr().err
+    model.write_text(head + "minimize mean(x) * s + logdet[d, d'](A - A) - 3 * t\n")
+    assert main(["check", str(model)]) != 0
+    assert "has no determinant above 0" in capsys.readouterr().err
 
 
 def test_a_determinant_of_a_singular_matrix_is_zero() -> None:
