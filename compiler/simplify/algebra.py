@@ -230,7 +230,8 @@ def transpose_of_system(graph: Graph, node: Node) -> Node | None:
 def determinant_of_definite(graph: Graph, node: Node) -> Node | None:
     """log det A = 2 sum log diag L, L the Cholesky factor of A, where the form of A shows that it is positive definite.
 
-    It costs half of the elimination that `slogdet` makes. Golub and Van Loan, "Matrix Computations", section 4.2.
+    It costs half of the elimination that `slogdet` makes. Golub and Van Loan, "Matrix Computations", section 4.2. A
+    system of A stays one: NumPy solves none with a triangle, and two eliminations of L cost twice the one of A.
     """
     found = _operation(node, "logdet")
     if found is None or not definite(graph, found.operands[0], found.rows, found.columns):
