@@ -175,6 +175,7 @@ z = solve[d, d'](A, y - c)
 minimize mean(z^2) + mean[n](log(det[d, d'](A)^2)) + mean(inverse[d, d'](A)^2)
 output z
 output t = trace[d, d'](A)
+output diagonal = A[d' = index[d]]
 """,
     "right sides along the rows": """axis d: 3
 input x[n, d]

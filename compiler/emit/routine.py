@@ -40,7 +40,7 @@ from ..graph import (
 )
 from ..plan import Buffer, Plan, is_alias, is_diagonal
 from .names import Names
-from .numbers import length, number
+from .numbers import integer, length, number
 from .ufuncs import ufunc
 
 RISKY = frozenset(
@@ -415,7 +415,7 @@ class Routine:
             operand = _operand(node, argument)
             ref = self.ref(operand)
             return self.aligned(ref, layout) if ref.axes else self._cell(ref, operand.dtype)
-        return number(argument)
+        return integer(argument) if node.dtype == "int" else number(argument)
 
     # ---------------------------------------------------------------------------------------------- step, block, finish
 

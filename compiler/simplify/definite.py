@@ -37,7 +37,7 @@ DEEPEST = 8
 
 def symmetric(graph: Graph, matrix: Node, rows: Axis, columns: Axis) -> bool:
     """Whether the value is surely the same with `rows` and `columns` exchanged."""
-    return _Mirror(graph, rows, columns).sign(matrix) == 1
+    return rows.length == columns.length and _Mirror(graph, rows, columns).sign(matrix) == 1
 
 
 def definite(graph: Graph, matrix: Node, rows: Axis, columns: Axis) -> bool:
