@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
-from .graph import Constant, Contract, Map, Node, Program, Reduce, reachable
+from .graph import Constant, Contract, LinearAlgebra, Map, Node, Program, Reduce, reachable
 from .source import Diagnostic, ModelError, Source, Span
 
 
@@ -46,6 +46,12 @@ def checked(program: Program, before: Program | None = None) -> Program:
                 raise Malformed(node, "its axes are not those of its operands")
             case Contract() if set(node.names) != below - {axis.name for axis in node.summed}:
                 raise Malformed(node, "its axes are not those of its operands without the summed")
+            case LinearAlgebra() if not {node.rows, node.columns} <= set(node.operands[0].axes):
+                raise Malformed(node, "its matrix lacks the rows or the columns")
+            case LinearAlgebra() if node.rows.length != node.columns.length:
+                raise Malformed(node, "its matrix is not square")
+            case LinearAlgebra(operator="solve") if node.columns.name in node.operands[1].names:
+                raise Malformed(node, "its right side has the axis of the columns")
             case Reduce() if set(node.names) != below - {axis.name for axis in node.reduced}:
                 raise Malformed(node, "its axes are not those of its operand without the reduced")
     return program

@@ -25,6 +25,7 @@ from .graph import (
     Gather,
     Graph,
     Leaf,
+    LinearAlgebra,
     Map,
     Node,
     PlaceSlice,
@@ -314,6 +315,53 @@ def _relabel(node: Relabel, graph: Graph, cotangent: Cotangent) -> Iterator[tupl
 @rule.register
 def _spread(node: Spread, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
     yield node.operands[0], _narrowed(graph, cotangent, [], node.axes, node.operands[0])
+
+
+@rule.register
+def _linear_algebra(node: LinearAlgebra, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
+    """M. Giles, "An extended collection of matrix derivative results" (2008); of the Cholesky factor I. Murray,
+    "Differentiation of the Cholesky decomposition" (arXiv:1602.07527), the symmetric form."""
+    matrix, rows, columns = node.operands[0], node.rows, node.columns
+    raw = _applied(graph, cotangent)
+    if node.operator == "solve":
+        right = graph.linear_algebra("solve", [graph.transposed(matrix, rows, columns), raw], rows, columns)
+        yield node.operands[1], _narrowed(graph, Cotangent(None, right), [], right.axes, node.operands[1])
+        unknowns = graph.relabel(node, {rows.name: columns.name})
+        negative = Cotangent(None, graph.map(-_0, [right]))
+        yield matrix, _narrowed(graph, negative, [unknowns], [*right.axes, *unknowns.axes], matrix)
+    elif node.operator in ("logdet", "det"):
+        inverse = graph.linear_algebra("inverse", [matrix], rows, columns)
+        factors = [graph.transposed(inverse, rows, columns), *([node] if node.operator == "det" else [])]
+        yield matrix, _narrowed(graph, Cotangent(None, raw), factors, matrix.axes, matrix)
+    elif node.operator == "inverse":
+        back = graph.transposed(node, rows, columns)
+        inner = _matrix_product(graph, _matrix_product(graph, back, raw, rows, columns), back, rows, columns)
+        yield matrix, Cotangent(None, graph.map(-_0, [inner]))
+    else:
+        inverse = graph.linear_algebra("inverse", [node], rows, columns)
+        back = graph.transposed(inverse, rows, columns)
+        product = _matrix_product(graph, graph.transposed(node, rows, columns), raw, rows, columns)
+        middle = _lower_half(graph, product, rows, columns)
+        symmetric = graph.sum([middle, graph.transposed(middle, rows, columns)])
+        inner = _matrix_product(graph, _matrix_product(graph, back, symmetric, rows, columns), inverse, rows, columns)
+        yield matrix, Cotangent(None, graph.map(_0 / 2, [inner]))
+
+
+def _matrix_product(graph: Graph, left: Node, right: Node, rows: Axis, columns: Axis) -> Node:
+    """left @ right, all three over the same rows and columns."""
+    between = columns.name + "'"
+    while between in {*left.names, *right.names}:
+        between += "'"
+    factors = [graph.relabel(left, {columns.name: between}), graph.relabel(right, {rows.name: between})]
+    return graph.contract(factors, [Axis(between, columns.length)])
+
+
+def _lower_half(graph: Graph, matrix: Node, rows: Axis, columns: Axis) -> Node:
+    """What stands below the diagonal, and half of what stands on it."""
+    row, column = graph.index(rows), graph.index(columns)
+    below = graph.map(_MASKED, [graph.map(functions.less(_0, _1), [column, row]), matrix])
+    half = graph.map(_0 / 2, [matrix])
+    return graph.map(_WHERE, [graph.map(functions.equal(_0, _1), [row, column]), half, below])
 
 
 @rule.register

@@ -14,6 +14,7 @@ from itertools import groupby
 import sympy
 from sympy import Expr, Mul, Pow, Rational, Symbol
 
+from . import functions
 from .graph import Constant, Graph, Node, is_positive_number, placeholder
 
 _0, _1, _2 = placeholder(0), placeholder(1), placeholder(2)
@@ -191,6 +192,11 @@ def multiply(graph: Graph, number: Expr, above: Sequence[Node], below: Sequence[
     if top is None:
         return graph.constant(number)
     return graph.map(NEGATE, [top]) if number == -1 else top
+
+
+def as_float(graph: Graph, node: Node) -> Node:
+    """The node as a number of the working precision."""
+    return node if node.dtype == "float" else graph.map(functions.as_float(_0), [node])
 
 
 def _times(graph: Graph, a: Node, b: Node) -> Node:

@@ -218,6 +218,22 @@ class Factor(Node):
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class LinearAlgebra(Node):
+    """solve, inverse, cholesky, logdet or det of the square matrices `operands[0]` over `rows` and `columns`.
+
+    The inverse and the lower Cholesky factor have both axes again; det and log|det| neither. `operands[1]` of solve
+    stands along `rows`, and so do the unknowns. All other axes are those of a batch, or of several right sides.
+    """
+
+    operator: str
+    rows: Axis
+    columns: Axis
+
+    def attributes(self) -> tuple[Any, ...]:
+        return (self.operator, self.rows, self.columns)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Stop(Node):
     """The operand, without a derivative."""
 
@@ -481,6 +497,26 @@ class Graph:
         axes = self.ordered([Axis(RANK, count), *(a for a in columns[part].axes if a.name != rows)])
         return self._make(Factor, axes, "float", tuple(columns), rows=rows, part=part)
 
+    def linear_algebra(self, operator: str, operands: Sequence[Node], rows: Axis, columns: Axis) -> Node:
+        """The operation on the matrices over `rows` and `columns`, which are of one length; solve has a right side."""
+        matrix = self.spread(operands[0], [rows, columns])
+        if operator == "solve":
+            right = self.spread(operands[1], [rows])
+            axes = self.ordered([*(a for a in matrix.axes if a.name != columns.name), *right.axes])
+            pair: tuple[Node, ...] = (matrix, right)
+            return self._make(LinearAlgebra, axes, "float", pair, operator=operator, rows=rows, columns=columns)
+        gone = () if operator in ("inverse", "cholesky") else (rows.name, columns.name)
+        axes = tuple(axis for axis in matrix.axes if axis.name not in gone)
+        return self._make(LinearAlgebra, axes, "float", (matrix,), operator=operator, rows=rows, columns=columns)
+
+    def transposed(self, matrix: Node, rows: Axis, columns: Axis) -> Node:
+        """The matrix with its two axes exchanged."""
+        return self.relabel(matrix, {rows.name: columns.name, columns.name: rows.name})
+
+    def diagonal(self, matrix: Node, rows: Axis, columns: Axis) -> Node:
+        """The diagonal, along `rows`."""
+        return self.gather(self.spread(matrix, [rows, columns]), self.index(rows), columns.name)
+
     def stop(self, operand: Node) -> Node:
         """The operand, without a derivative."""
         return self._make(Stop, operand.axes, operand.dtype, (operand,)) if operand.trained else operand
@@ -529,6 +565,8 @@ class Graph:
                 return self.factor(operands, node.part, node.rows)
             case Stack():
                 return self.stack(operands, node.along)
+            case LinearAlgebra():
+                return self.linear_algebra(node.operator, operands, node.rows, node.columns)
             case Stop():
                 return self.stop(operands[0])
         raise TypeError(f"a {type(node).__name__} has no operands")

@@ -13,8 +13,8 @@ import sympy
 from sympy import Expr, Integer, Rational
 
 from . import functions
-from .elementary import DIVIDE, MULTIPLY, SUBTRACT, build
-from .graph import Axis, Contract, Graph, Map, Node, Program, Reduce, placeholder, rewrite
+from .elementary import DIVIDE, MULTIPLY, SUBTRACT, as_float, build
+from .graph import Axis, Contract, Graph, LinearAlgebra, Map, Node, Program, Reduce, placeholder, rewrite
 from .simplify.order import ordered
 
 _0, _1, _2 = placeholder(0), placeholder(1), placeholder(2)
@@ -42,6 +42,8 @@ def lower(program: Program, dtype: str) -> Program:
                 return graph.sum([top, graph.map(sympy.log(_0), [total])])
             case Reduce(operator="prod" | "max" | "min") if operands[0].dtype != "float":
                 return graph.reduce(node.operator, graph.map(functions.as_float(_0), operands), node.reduced)
+            case LinearAlgebra():
+                return graph.remake(node, [as_float(graph, operand) for operand in operands])
         return graph.remake(node, operands) if operands else node
 
     return rewrite(program, rule)

@@ -20,6 +20,7 @@ from .graph import (
     Gather,
     Index,
     Leaf,
+    LinearAlgebra,
     Map,
     Node,
     PlaceSlice,
@@ -94,7 +95,14 @@ def make_plan(program: Program, roots: Sequence[Node], results: Sequence[Node] =
 
 def is_alias(node: Node) -> bool:
     """Whether the node's value is a view of its operand's memory."""
-    return isinstance(node, Relabel | Stop | Slice)
+    return isinstance(node, Relabel | Stop | Slice) or is_diagonal(node)
+
+
+def is_diagonal(node: Node) -> bool:
+    """Whether the node reads an array where two of its axes, of one length, are at the same position."""
+    if not isinstance(node, Gather) or not isinstance(node.operands[1], Index):
+        return False
+    return node.operands[1].axes[0].length == node.along.length and node.operands[1].names[0] in node.operands[0].names
 
 
 def _holder(node: Node) -> Node:
@@ -125,6 +133,8 @@ def _cuttable(nodes: Sequence[Node], rows: str) -> bool:
             case Scatter() if node.along.name == rows:
                 return False
             case Relabel() if rows in {name for pair in node.renamed for name in pair}:
+                return False
+            case LinearAlgebra() if rows in (node.rows.name, node.columns.name):
                 return False
             case Contract() | Scatter():
                 pass

@@ -28,6 +28,7 @@ from .graph import (
     Gather,
     Index,
     Leaf,
+    LinearAlgebra,
     Map,
     Node,
     PlaceSlice,
@@ -555,6 +556,77 @@ def _stack(node: Stack, operands: Sequence[Array], setting: Setting) -> Array:
     others, shape = node.names[:-1], setting.shape(node)[:-1]
     aligned = [_aligned(o, n.names, others) for o, n in zip(operands, node.operands, strict=True)]
     return np.stack([np.broadcast_to(setting.arithmetic.held(array), shape) for array in aligned], axis=-1)
+
+
+@rule.register
+def _linear_algebra(node: LinearAlgebra, operands: Sequence[Array], setting: Setting) -> Array:
+    """One matrix after the other; what has no value is NaN."""
+    matrix, *right = node.operands
+    pair = (node.rows.name, node.columns.name)
+    batch = tuple(name for name in matrix.names if name not in pair)
+    matrices = setting.arithmetic.held(_aligned(operands[0], matrix.names, (*batch, *pair)))
+    *cases, size, _ = matrices.shape
+    names: tuple[str, ...] = batch
+    behind: tuple[int, ...] = ()
+    sides = np.broadcast_to(setting.arithmetic.held(np.eye(size)), matrices.shape)
+    if node.operator in ("inverse", "cholesky"):
+        names, behind = (*batch, *pair), (size, size)
+    elif node.operator == "solve":
+        names = (*batch, pair[0], *(name for name in right[0].names if name not in (*batch, pair[0])))
+        aligned = setting.arithmetic.held(_aligned(operands[1], right[0].names, names))
+        behind = aligned.shape[len(batch) :]
+        sides = np.broadcast_to(aligned, (*cases, *behind)).reshape(*cases, size, -1)
+    places = list(np.ndindex(*cases))
+    found = [_of_matrix(node.operator, matrices[at], sides[at], setting.arithmetic) for at in places]
+    return _aligned(np.stack(found).reshape((*cases, *behind)), names, node.names)
+
+
+def _of_matrix(operator: str, matrix: Array, right: Array, arithmetic: Arithmetic) -> Array:
+    if operator == "cholesky":
+        return _cholesky(matrix, arithmetic)
+    unknowns, pivots = _eliminated(matrix, right)
+    if operator in ("solve", "inverse"):
+        return unknowns
+    if operator == "det":
+        return np.asarray(math.prod(pivots[1:], start=pivots[0]))
+    sizes = [-pivot if pivot.real < 0 else pivot for pivot in pivots]
+    below = sum(bool(pivot.real < 0) for pivot in pivots) % 2 == 1 or any(size == 0 for size in sizes)
+    logarithm = arithmetic.meanings[sympy.log](np.array(sizes, dtype=matrix.dtype)).sum()
+    return np.asarray(logarithm + math.nan if below else logarithm)
+
+
+def _eliminated(matrix: Array, right: Array) -> tuple[Array, list[Any]]:
+    """The unknowns, by elimination of Gauss and Jordan with the largest pivots; and the pivots, the sign turned with
+    each exchange of rows. The unknowns are NaN where a pivot is 0."""
+    whole = np.concatenate([matrix, right], axis=1).astype(np.result_type(matrix, right))
+    size = len(matrix)
+    pivots: list[Any] = []
+    for i in range(size):
+        best = max(range(i, size), key=lambda row: abs(whole[row, i].real))
+        sign = 1
+        if best != i:
+            whole[[i, best]] = whole[[best, i]]
+            sign = -1
+        pivots.append(sign * whole[i, i])
+        if whole[i, i] == 0:
+            return np.full(right.shape, math.nan), [*pivots, *([whole[i, i]] * (size - i - 1))]
+        whole[i] = whole[i] / whole[i, i]
+        for row in range(size):
+            if row != i:
+                whole[row] = whole[row] - whole[row, i] * whole[i]
+    return whole[:, size:], pivots
+
+
+def _cholesky(matrix: Array, arithmetic: Arithmetic) -> Array:
+    """The lower factor, from the lower triangle, column by column."""
+    half = np.asarray(arithmetic.number(sympy.Rational(1, 2)))
+    found = matrix * 0
+    for i in range(len(matrix)):
+        left = matrix[i:, i] - (found[i:, :i] * found[i, :i]).sum(axis=1)
+        if not left[0].real > 0:
+            return matrix * math.nan
+        found[i:, i] = left / arithmetic.power(np.asarray(left[0]), half)[()]
+    return found
 
 
 @rule.register

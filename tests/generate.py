@@ -477,11 +477,47 @@ def _counted(w: Writer, within: Axes, depth: int) -> Value | None:
     return Value(text, _without(inner, axis))
 
 
+def _square(w: Writer, others: Axes, axis: str, depth: int) -> Value:
+    """A matrix over the axis and its copy, far from singular: what it has beside its diagonal is small."""
+    if w.maybe(50):
+        inner = w.along(w.number({**others, axis: ""}, depth - 1), axis, "")
+        text = f"((tanh({inner.text}) * tanh({inner.text})[{axis} -> {axis}']) / size[{axis}]"
+    else:
+        inner = w.number({**others, axis: "", f"{axis}'": ""}, depth - 1)
+        text = f"(tanh({inner.text}) / size[{axis}]"
+    text += f" + where(index[{axis}] == index[{axis}'], 2, 0))"
+    return Value(text, _without(inner, axis, f"{axis}'"))
+
+
+def _algebra(w: Writer, within: Axes, depth: int) -> Value | None:
+    whole = [a for a, kind in within.items() if not kind and a in w.axes and f"{a}'" not in within]
+    free = [a for a in w.axes if a not in within and f"{a}'" not in within]
+    if whole and w.maybe(50):
+        axis = w.one(sorted(whole))
+        matrix = _square(w, {a: kind for a, kind in within.items() if a != axis}, axis, depth)
+        right = w.along(w.number(within, depth - 1), axis, "")
+        return Value(f"solve[{axis}, {axis}']({matrix.text}, {right.text})", {**matrix.axes, **right.axes})
+    if not free:
+        return None
+    axis = w.one(free)
+    matrix = _square(w, within, axis, depth)
+    form = w.one(
+        (
+            "logdet[{0}, {0}']({1})",
+            "log(det[{0}, {0}']({1}))",
+            "det[{0}, {0}']({1})",
+            "trace[{0}, {0}'](inverse[{0}, {0}']({1}))",
+            "sum[{0}, {0}'](inverse[{0}, {0}']({1}) * (1 + index[{0}]) * cos(index[{0}']))",
+        )
+    )
+    return Value(f"({form.format(axis, matrix.text)})", matrix.axes)
+
+
 PRODUCTIONS: tuple[Callable[[Writer, Axes, int], Value | None], ...] = (
     *(_binary, _binary, _binary, _three, _shared, _quotient, _anywhere, _anywhere, _anywhere, _inside, _positive),
     *(_two, _mixed, _power, _power, _sum, _sum, _sum, _sum, _matrix, _matrix, _reduce, _reduce, _softmax, _softmax),
     *(_gather, _gather, _slice, _slice, _rename, _rename, _conditional, _conditional, _guarded, _by_hand, _call, _call),
-    *(_library, _held, _counted),
+    *(_library, _held, _counted, _algebra, _algebra),
 )
 
 

@@ -150,7 +150,7 @@ EXPRESSIONS = {
     "numpy.fromfile(MODEL)": "numpy.fromfile",
     "numpy.lib.format": "lib",
     "numpy.random.seed(1)": "numpy.random.seed",
-    "numpy.linalg.inv(theta)": "inv",
+    "numpy.linalg.norm(theta)": "norm",
     "numpy.ctypeslib.load_library": "load_library",
     "theta.numpy": "numpy",
     "load(MODEL)": "load",

@@ -100,7 +100,7 @@ def test_a_pass_that_does_not_exist_is_named() -> None:
     with pytest.raises(UnknownPass) as caught:
         compiled(LOGISTIC, without=("stable", "magic"))
     assert caught.value.name == "magic"
-    known = "stable, expand, tensor, pointwise, stack, factor"
+    known = "stable, algebra, expand, tensor, pointwise, stack, factor"
     assert str(caught.value) == f"there is no pass `magic` to leave out; there are {known}"
     with pytest.raises(UnknownPass, match=r"no rule `stack\.magic` .* there are stack\.columns, stack\.sums"):
         compiled(LOGISTIC, without=("stack.magic",))
@@ -129,13 +129,15 @@ def test_every_stage_is_listed_in_order() -> None:
         "parse",
         "elaborate",
         "stable before",
+        "algebra before",
         "differentiate",
         "stable 1",
-        "tensor 2",
-        "pointwise 3",
-        "tensor 4",
-        "pointwise 5",
-        "tensor 6",
+        "algebra 2",
+        "tensor 3",
+        "pointwise 4",
+        "tensor 5",
+        "pointwise 6",
+        "tensor 7",
         "simplified",
         "stack",
         "factor",

@@ -508,3 +508,21 @@ def test_a_lowered_program_is_lowered_again_to_itself() -> None:
         once = program_of(text)
         again = lower(once, "float64")
         assert [n.id for n in again.roots()] == [n.id for n in once.roots()]
+
+
+def test_whole_numbers_times_a_number_stay_whole() -> None:
+    """The adjoint of the slice is 1 and 0, and 3 times that; it is placed again before a float meets it."""
+    of, module = compiled(
+        """axis k: 3
+input q, label[n]: k
+param r[k] = 1
+h = (q + r)[k = label][n = ::-1] + q + max[k](r)
+minimize tanh(sum[k](sum[n](h[n = 1:]) + r)) / 2
+"""
+    )
+    data = sample(module)
+    theta = start(module, data)
+    loss, gradient = Truth(of.elaborated, module, data, theta, digits=40).loss_and_gradient
+    found = module.bind(data)(theta)
+    assert found[0] == pytest.approx(loss, rel=1e-12)
+    assert distance(found[1], gradient) < 1e-9

@@ -7,7 +7,7 @@ in the graph. Pointwise functions are rows of a table; reductions are rules of a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy
 from sympy import Expr
@@ -16,7 +16,7 @@ from ..graph import Axis, Constant, Graph, Node
 from ..source import Span
 from . import numbers
 from .axes import Axes
-from .mistakes import Mistake, counted, in_words, names
+from .mistakes import Mistake, counted, in_words, names, written
 from .operations import (
     POINTWISE,
     Operand,
@@ -306,6 +306,72 @@ def _softmax(call: Applied) -> Value:
     return Value(node, value.axes, "float")
 
 
+# ------------------------------------------------------------------------------------------------------ linear algebra
+
+MATRIX = {"solve": "(A, b)", **dict.fromkeys(("inverse", "cholesky", "logdet", "det", "trace"), "(A)")}
+"""Functions of matrices over two axes, and how their arguments are written."""
+
+
+def _square(call: Applied) -> tuple[Value, Axis, Axis]:
+    """The matrix, and its axes of rows and of columns. Mistake where these are not two of one length."""
+    arguments(call, 2 if call.name == "solve" else 1)
+    matrix = number(call.operands[0], f"`{call.name}`")
+    form = f"{call.name}[d, d']{MATRIX[call.name]}"
+    if call.axes is None or len(call.axes) != 2:
+        has = counted(len(call.axes or ()), "axis", "axes")
+        raise Mistake(
+            "E0333",
+            f"`{call.name}` needs two axes in brackets, of the rows and of the columns, and here it has {has}",
+            call.span,
+            sides=[call.operands[0].side],
+            help=f"write {form}",
+        )
+    rows, columns = over(replace(call, operands=call.operands[:1]), matrix.axes)
+    if rows.length != columns.length:
+        raise Mistake(
+            "E0322",
+            f"`{call.name}` needs a square matrix, and `{rows.name}` and `{columns.name}` have different lengths",
+            call.span,
+            sides=[f"{call.operands[0].side}   {rows.name} has length {rows.length}, {columns.name} {columns.length}"],
+            help=f"a prime makes a copy of an axis: {form}",
+        )
+    return matrix, rows, columns
+
+
+def _matrix(call: Applied) -> Value:
+    matrix, rows, columns = _square(call)
+    node = call.graph.linear_algebra(call.name, [matrix.node], rows, columns)
+    axes = matrix.axes if call.name in ("inverse", "cholesky") else left_over(matrix.axes, (rows, columns))
+    return Value(node, axes, "float")
+
+
+def _trace(call: Applied) -> Value:
+    matrix, rows, columns = _square(call)
+    node = call.graph.contract([call.graph.diagonal(matrix.node, rows, columns)], [rows])
+    return Value(node, left_over(matrix.axes, (rows, columns)), "float")
+
+
+def _solve(call: Applied) -> Value:
+    matrix, rows, columns = _square(call)
+    right = number(call.operands[1], "`solve`")
+    axes = meet(call.graph, call.operands, call.span)
+    if right.axis(rows.name) is None or right.axis(columns.name) is not None:
+        lacks = right.axis(rows.name) is None
+        swapped = lacks and right.axis(columns.name) is not None
+        fault = "lacks it" if lacks else f"has `{columns.name}` too"
+        move = f"write {written(call.operands[1].span)}[{columns.name} -> {rows.name}]"
+        stands = f"its unknowns stand along `{rows.name}`, and `{columns.name}` is summed"
+        raise Mistake(
+            "E0323",
+            f"the right side of `solve` stands along the rows, `{rows.name}`, and this {fault}",
+            call.operands[1].span,
+            sides=sides(call.operands),
+            help=move if swapped else stands,
+        )
+    node = call.graph.linear_algebra("solve", [matrix.node, right.node], rows, columns)
+    return Value(node, left_over(axes, (columns,)), "float")
+
+
 Rule = Callable[[Applied], Value]
 
 RULES: dict[str, Rule] = {
@@ -333,6 +399,9 @@ RULES: dict[str, Rule] = {
     "all": _quantifier,
     "softmax": _softmax,
     "log_softmax": _softmax,
+    **dict.fromkeys(("inverse", "cholesky", "logdet", "det"), _matrix),
+    "solve": _solve,
+    "trace": _trace,
 }
 """Functions that are called: `sum[k](x)`, `exp(x)`."""
 
@@ -342,10 +411,7 @@ CONTRACTIONS = ("sum", "mean")
 ARRAYS = ("index", "size", "zeros", "ones")
 """Functions of axes alone: `index[k]`."""
 
-LATER = (
-    *("window", "concat", "split", "flatten", "cumsum", "cumprod", "sort", "scan"),
-    *("inverse", "solve", "cholesky", "logdet", "det", "trace"),
-)
+LATER = ("window", "concat", "split", "flatten", "cumsum", "cumprod", "sort", "scan")
 """Functions of the language that this version does not compile."""
 
 

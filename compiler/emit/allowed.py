@@ -49,8 +49,8 @@ TAKEN = BUILTINS | FUNCTIONS | {"numpy"}
 """Names that mean the same everywhere."""
 
 ATTRIBUTES = frozenset(
-    "T all any append astype at c_contiguous dot dtype fill flags get index item items join kind max min ndim normal "
-    "reduce reshape rstrip setdefault shape stop tolist transpose uniform values".split()
+    "T all any append astype at c_contiguous diagonal dot dtype fill flags get index item items join kind max min ndim "
+    "normal reduce reshape rstrip setdefault shape stop tolist transpose uniform values".split()
 )
 """Of arrays, ufuncs, tables, texts, slices and random generators."""
 
@@ -59,7 +59,10 @@ OWN = frozenset(
 )
 """What the module's classes have."""
 
-WITHIN = {"random": frozenset({"Generator", "Philox"}), "linalg": frozenset({"cond", "qr"})}
+WITHIN = {
+    "random": frozenset({"Generator", "Philox"}),
+    "linalg": frozenset("LinAlgError cholesky cond det inv qr slogdet solve".split()),
+}
 """What the module uses of parts of NumPy."""
 METHODS = frozenset({"__init__", "__call__"})
 KEYWORDS = frozenset("all axis default dtype order out over where".split())

@@ -39,7 +39,7 @@ from .allowed import verify
 from .names import Names
 from .numbers import length
 from .routine import RISKY, Ref, Routine
-from .support import EXPAND, FACTOR, SUPPORT
+from .support import ALGEBRA, EXPAND, FACTOR, REFUSE, SUPPORT
 from .ufuncs import FUNCTIONS
 
 CACHE = 1_048_576
@@ -127,6 +127,7 @@ def emit_numpy(
     text += (
         SUPPORT
         + "".join(f"\n{text}" for kind, text in (("factor", FACTOR), ("expand", EXPAND)) if writer.variants[kind])
+        + _algebra(writer)
         + "".join(f"\n\n{body}" for body in classes)
         + "\n\n"
         + _face(program, writer)
@@ -134,6 +135,15 @@ def emit_numpy(
     text = re.sub(r"\n{3,}", "\n\n\n", text)
     verify(text)
     return text
+
+
+def _algebra(writer: _Writer) -> str:
+    """The functions of matrices that the classes call, and what their messages call the matrices."""
+    parts = [text for operator, text in ALGEBRA.items() if operator in writer.algebra]
+    if writer.matrices:
+        entries = [f"    ({_quoted(matrix)}, {_quoted(batch)})," for matrix, batch in writer.matrices]
+        parts = ["\n".join(["", "_MATRICES = (", *entries, ")", ""]), REFUSE, *parts]
+    return "".join(f"\n{part}" for part in parts)
 
 
 # ------------------------------------------------------------------------------------------------------------- the head
@@ -310,6 +320,8 @@ class _Writer:
         self.dtype = dtype
         self.source_lines = source.text.split("\n")
         self.used: set[str] = set()
+        self.algebra: set[str] = set()
+        self.matrices: dict[tuple[str, str], int] = {}
         self._needs: dict[str, tuple[str, ...]] = {}
         self.classes: dict[str, str] = {}
         # Of each kind and objective, the class and the number of columns or of statistics in a row.
@@ -363,7 +375,7 @@ class _Writer:
     def _routine(self, plan: Plan) -> Routine:
         names = Names(frozenset({"numpy", "DTYPE", "CACHE", "LEAST_ROWS", "MOST_ROWS", *FUNCTIONS, *_MODULE_NAMES}))
         lengths = {symbol: names.fresh(symbol) for symbol in self.symbols}
-        return Routine(plan, names, self.dtype, self._label, self._remark, lengths, self.places)
+        return Routine(plan, names, self.dtype, self._label, self._remark, lengths, self.places, self.matrices)
 
     def _label(self, node: Node) -> tuple[str, bool]:
         """A name for people, and whether it is the node's own: else it is the statement's, an adjoint's marked."""
@@ -546,6 +558,7 @@ class _Writer:
             body += ["", *self._write_to(routine)]
         body += ["", *self._call(routine, ending, gradient, bool(risky))]
         self.used |= used
+        self.algebra |= routine.algebra
         if used & RISKY:
             self.used.add("errstate")
         return "\n".join(body) + "\n"
@@ -852,5 +865,6 @@ _MODULE_NAMES = frozenset(
     "bind predict metrics vjp initial layout pack unpack found lengths several rows count blocks DataError MODEL "
     "VERSION SOURCE_SHA256 ROWS AXES CONSTANTS INPUTS PARAMETERS OUTPUTS METRICS OBJECTIVES _read _fit _cut _vector "
     "_gradient _numbers _lengths _layout _shape _bounded _free _column _read_seeds _Outputs _Metrics _Pullback "
-    "_Objective _OBJECTIVES _FACTORED _factor MOST_COLUMNS _EXPANDED _well_conditioned MOST_STATISTICS".split()
+    "_Objective _OBJECTIVES _FACTORED _factor MOST_COLUMNS _EXPANDED _well_conditioned MOST_STATISTICS _MATRICES "
+    "_refuse _solve _inverse _cholesky _is_definite _logdet _det".split()
 )

@@ -25,6 +25,7 @@ from ..graph import (
     Gather,
     Index,
     Leaf,
+    LinearAlgebra,
     Map,
     Node,
     PlaceSlice,
@@ -37,9 +38,9 @@ from ..graph import (
     Stack,
     Stop,
 )
-from ..plan import Buffer, Plan, is_alias
+from ..plan import Buffer, Plan, is_alias, is_diagonal
 from .names import Names
-from .numbers import length, number
+from .numbers import integer, length, number
 from .ufuncs import ufunc
 
 RISKY = frozenset(
@@ -96,7 +97,7 @@ Groups = tuple[tuple[str, ...], ...]
 
 class Routine:
     """Writes one class. `label` gives a node's name for people and whether it is the node's own;
-    `remark` the comment of its line of the model."""
+    `remark` the comment of its line of the model. `matrices` numbers what messages call matrices, and their batch."""
 
     def __init__(
         self,
@@ -107,6 +108,7 @@ class Routine:
         remark: Callable[[Node], str | None],
         lengths: dict[str, str],
         places: dict[str, tuple[Expr, Expr]],
+        matrices: dict[tuple[str, str], int],
     ) -> None:
         self.plan = plan
         self.names = names
@@ -115,7 +117,9 @@ class Routine:
         self.remark = remark
         self.lengths = lengths
         self.places = places
+        self.matrices = matrices
         self.used_functions: set[str] = set()
+        self.algebra: set[str] = set()  # operations on matrices, for which the module has functions
         self.called_functions: set[str] = set()  # in a step, not when data are bound
         self.fixed_lines: list[str] = []
         self.late_lines: list[str] = []  # views of buffers, which are allocated after what is bound
@@ -346,6 +350,9 @@ class Routine:
                 self.say(f"{name} = {self.use('full')}({shape}, {self.aligned(inner, layout)}, {self._dtype(node)})")
             case Factor():
                 self._factored(node, name)
+            case LinearAlgebra():
+                found = self.aligned(self._of_matrices(node), layout)
+                self.say(f"{name} = {self.use('ascontiguousarray')}({found})")
             case Stack():
                 self.say(f"{name} = {self.use('empty')}({self._shape(node.axes)}, DTYPE)")
                 self._stacked(node, name)
@@ -408,7 +415,7 @@ class Routine:
             operand = _operand(node, argument)
             ref = self.ref(operand)
             return self.aligned(ref, layout) if ref.axes else self._cell(ref, operand.dtype)
-        return number(argument)
+        return integer(argument) if node.dtype == "int" else number(argument)
 
     # ---------------------------------------------------------------------------------------------- step, block, finish
 
@@ -422,6 +429,9 @@ class Routine:
                 return
             case Slice() if node.axes:
                 self.refs[node.id] = self._sliced(node, self.ref(node.operands[0]))
+                return
+            case Gather() if is_diagonal(node):
+                self.refs[node.id] = self._diagonal(node, self.ref(node.operands[0]))
                 return
         if isinstance(node, Stack) and (view := self._beside(node)) is not None:
             self.refs[node.id] = view
@@ -440,6 +450,9 @@ class Routine:
                 self.say(f"{name} = {self._reduction(node, out)}")
             case Spread():
                 self.say(f"{self.use('copyto')}({out.text}, {self.aligned(self.ref(node.operands[0]), out.layout)})")
+                self.say(f"{name} = {out.text}")
+            case LinearAlgebra():
+                self.say(f"{self.use('copyto')}({out.text}, {self.aligned(self._of_matrices(node), out.layout)})")
                 self.say(f"{name} = {out.text}")
             case Stack():
                 self._stacked(node, out.text)
@@ -642,6 +655,8 @@ class Routine:
             case Gather():
                 kind = {"int": "int", "bool": "bool"}.get(node.dtype, "float")
                 return Ref(f"{kind}({self._gathered(node)})")
+            case LinearAlgebra():
+                return Ref(f"float({self._of_matrices(node).text})")
             case Relabel() | Stop() | Spread():
                 return self.ref(node.operands[0])
             case Scatter() | PlaceSlice():
@@ -842,6 +857,41 @@ class Routine:
         function = QUIET_REDUCTIONS[node.operator]
         return f"{self.use(function)}.reduce({text}, axis={axis}{tail})"
 
+    # --------------------------------------------------------------------------------------------------- linear algebra
+
+    def _of_matrices(self, node: LinearAlgebra) -> Ref:
+        """A call of the module's own function for the operation, which says where a matrix does not allow it."""
+        matrix = self.ref(node.operands[0])
+        pair = (node.rows.name, node.columns.name)
+        batch = [name for name in node.operands[0].names if name not in pair]
+        texts = [self.aligned(matrix, (*batch, *pair))]
+        layout = [*batch, *(pair if node.operator in ("inverse", "cholesky") else ())]
+        if node.operator == "solve":
+            right = self.ref(node.operands[1])
+            beside = [name for name in node.operands[1].names if name not in (*batch, node.rows.name)]
+            layout = [*batch, node.rows.name, *beside]
+            arranged = self.view(right, tuple((name,) if name in right.layout else () for name in layout))
+            assert arranged is not None
+            texts.append(self.note(arranged))
+        if node.operator != "det":
+            line = f"{self._remark.removeprefix('# ')}: " if self._remark is not None else ""
+            named = (f"{line}the matrix over [{', '.join(pair)}]", ", ".join(batch))
+            texts.append(str(self.matrices.setdefault(named, len(self.matrices))))
+            if self.section == "block" and self.plan.rows in batch:
+                texts.append(self._first_row())
+        self.algebra.add(node.operator)
+        axes = tuple(node.axis(name) for name in layout)
+        return Ref(f"_{node.operator}({', '.join(texts)})", axes)
+
+    def _first_row(self) -> str:
+        """The row with which a block starts."""
+        key = ("first row", "")
+        if key not in self.views:
+            name = self.names.fresh("first_row")
+            self.block_definitions[name] = "start"
+            self.views[key] = Ref(name, home="block")
+        return self.note(self.views[key])
+
     # ------------------------------------------------------------------------------------------------------- selections
 
     def _renamed(self, node: Node, operand: Ref) -> Ref:
@@ -850,6 +900,13 @@ class Routine:
             axes = tuple(Axis(to.get(axis.name, axis.name), axis.length) for axis in operand.axes)
             return replace(operand, axes=axes)
         return operand
+
+    def _diagonal(self, node: Gather, operand: Ref) -> Ref:
+        (axis,) = node.operands[1].axes
+        places = operand.layout.index(axis.name), operand.layout.index(node.along.name)
+        others = [other for i, other in enumerate(operand.axes) if i not in places]
+        suffix = f".diagonal(0, {places[0]}, {places[1]})"
+        return self._derived(operand, suffix, f"{operand.text}_diagonal", (*others, axis), contiguous=False)
 
     def _beside(self, node: Stack) -> Ref | None:
         """Scalar parameters that lie beside each other in the vector are a view of it."""

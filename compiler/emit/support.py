@@ -254,3 +254,67 @@ def _well_conditioned(data, names):
                 return False
     return True
 '''
+"""Emitted where an objective has a form over products of the data."""
+
+REFUSE = '''
+def _refuse(fit, place, first, what):
+    """Raise an error that names the first matrix that is not fit; `first` is the row with which the block starts."""
+    matrix, batch = _MATRICES[place]
+    at = [int(i) for i in numpy.argwhere(~numpy.asarray(fit))[0]]
+    if batch:
+        at[0] += first
+        raise DataError(f"{matrix} {what} at [{batch}] = {at}") from None
+    raise DataError(f"{matrix} {what}") from None
+'''
+
+ALGEBRA = {
+    "solve": '''
+def _solve(matrix, right, place, first=0):
+    """The unknowns of each system; the axes of `right` behind that of the rows are of several right sides."""
+    flat = right.reshape(right.shape[: matrix.ndim - 1] + (-1,))
+    try:
+        found = numpy.linalg.solve(matrix, flat)
+        return found.reshape(found.shape[:-1] + right.shape[matrix.ndim - 1 :])
+    except numpy.linalg.LinAlgError:
+        _refuse(numpy.linalg.slogdet(matrix)[0] != 0, place, first, "is singular")
+''',
+    "inverse": """
+def _inverse(matrix, place, first=0):
+    try:
+        return numpy.linalg.inv(matrix)
+    except numpy.linalg.LinAlgError:
+        _refuse(numpy.linalg.slogdet(matrix)[0] != 0, place, first, "is singular")
+""",
+    "cholesky": '''
+def _cholesky(matrix, place, first=0):
+    """The lower factor, from the lower triangle."""
+    try:
+        return numpy.linalg.cholesky(matrix)
+    except numpy.linalg.LinAlgError:
+        single = matrix.reshape((-1,) + matrix.shape[-2:])
+        fit = numpy.array([_is_definite(one) for one in single]).reshape(matrix.shape[:-2])
+        _refuse(fit, place, first, "is not positive definite")
+
+
+def _is_definite(matrix):
+    try:
+        numpy.linalg.cholesky(matrix)
+        return True
+    except numpy.linalg.LinAlgError:
+        return False
+''',
+    "logdet": """
+def _logdet(matrix, place, first=0):
+    with numpy.errstate(all="ignore"):
+        signs, found = numpy.linalg.slogdet(matrix)
+    if (signs <= 0).any():
+        _refuse(signs > 0, place, first, "has no determinant above 0")
+    return found
+""",
+    "det": """
+def _det(matrix):
+    with numpy.errstate(all="ignore"):
+        return numpy.linalg.det(matrix)
+""",
+}
+"""Emitted, each where a model needs it: operations on the matrices over the last two axes, and `_refuse` with them."""

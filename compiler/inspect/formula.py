@@ -145,6 +145,16 @@ class Matrix:
 
 
 @dataclass(frozen=True, slots=True)
+class Algebra:
+    """solve, inverse, cholesky, logdet or det of the matrix that is the first argument."""
+
+    operator: str
+    rows: str
+    columns: str
+    arguments: tuple[Formula, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Select:
     """Positions along an axis: `start:stop:step` where `part`, else the one at `start`; None where the end is meant."""
 
@@ -188,6 +198,7 @@ Formula = (
     | Choice
     | Over
     | Matrix
+    | Algebra
     | Select
     | Place
     | Rename
@@ -223,7 +234,7 @@ def parts(formula: Formula) -> tuple[Formula, ...]:
             return (*formula.above, *formula.below)
         case Power():
             return (formula.base, formula.exponent)
-        case Apply() | Logic():
+        case Apply() | Logic() | Algebra():
             return formula.arguments
         case Compare() | Matrix():
             return (formula.left, formula.right)
@@ -421,7 +432,7 @@ def _contraction(over: tuple[str, ...], inner: list[Formula], under: list[Formul
 
 def _is_closed(formula: Formula) -> bool:
     """Whether it can stand beside `@` and be taken in at a glance."""
-    return plain(formula) or isinstance(formula, (Apply, Select))
+    return plain(formula) or isinstance(formula, (Apply, Algebra, Select))
 
 
 def power(base: Formula, exponent: Formula) -> Formula:
@@ -452,6 +463,10 @@ def axes(formula: Formula) -> frozenset[str]:
             return axes(formula.body) - set(formula.over)
         case Matrix():
             return (axes(formula.left) | axes(formula.right)) - {formula.axis}
+        case Algebra(operator="solve"):
+            return frozenset(axis for part in formula.arguments for axis in axes(part)) - {formula.columns}
+        case Algebra(operator="logdet" | "det"):
+            return axes(formula.arguments[0]) - {formula.rows, formula.columns}
         case Select():
             kept = axes(formula.body) - (frozenset() if formula.part else {formula.axis})
             return kept | (axes(formula.start) if formula.start is not None else frozenset())

@@ -13,6 +13,7 @@ from sympy import Expr, Integer
 
 from .formula import (
     Adjoint,
+    Algebra,
     Apply,
     Choice,
     Compare,
@@ -193,6 +194,10 @@ class _Latex:
             case Matrix():
                 body = Product(Integer(1), (formula.left, formula.right), ())
                 return BIG, self.over(Over("sum", (formula.axis,), body))
+            case Algebra(operator="inverse"):
+                return POWER, f"{self.at(formula.arguments[0], ATOM)}^{{-1}}"
+            case Algebra():
+                return ATOM, self.algebra(formula)
             case Select():
                 return ATOM, rf"\left[{self.at(formula.body, LOGIC_LEVEL)}\right]_{{{self.selection(formula)}}}"
             case Place():
@@ -282,6 +287,11 @@ class _Latex:
             return rf"\lnot {self.at(formula.arguments[0], ATOM)}"
         sign = r"\land" if formula.operator == "and" else r"\lor"
         return f" {sign} ".join(self.at(argument, COMPARISON) for argument in formula.arguments)
+
+    def algebra(self, formula: Algebra) -> str:
+        command = {"logdet": r"\log\det", "det": r"\det"}.get(formula.operator) or self.operator(formula.operator)
+        arguments = ", ".join(self.at(argument, LOGIC_LEVEL) for argument in formula.arguments)
+        return rf"{command}{_subscript((formula.rows, formula.columns))}\left({arguments}\right)"
 
     def selection(self, formula: Select) -> str:
         start = "" if formula.start is None else self.at(formula.start, SUM)

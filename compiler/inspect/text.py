@@ -12,6 +12,7 @@ from sympy import Expr
 
 from .formula import (
     Adjoint,
+    Algebra,
     Apply,
     Choice,
     Compare,
@@ -110,6 +111,9 @@ class _Text:
                 return ATOM, f"{formula.operator}[{', '.join(formula.over)}]({self.at(formula.body, CHOICE)})"
             case Matrix():
                 return PRODUCT, f"{self.at(formula.left, SIGNED)} @ {self.at(formula.right, SIGNED)}"
+            case Algebra():
+                arguments = ", ".join(self.at(argument, CHOICE) for argument in formula.arguments)
+                return ATOM, f"{formula.operator}[{formula.rows}, {formula.columns}]({arguments})"
             case Select():
                 return ATOM, f"{self.at(formula.body, ATOM)}[{self.selection(formula)}]"
             case Place():

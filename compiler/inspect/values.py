@@ -16,6 +16,7 @@ from ..graph import (
     Gather,
     Index,
     Leaf,
+    LinearAlgebra,
     Map,
     Node,
     PlaceSlice,
@@ -164,6 +165,8 @@ def _words(node: Node) -> str:
         case Spread():
             new = [axis.name for axis in node.axes if axis.name not in node.operands[0].names]
             return f"broadcast along {_listed(new)}"
+        case LinearAlgebra():
+            return f"{node.operator} over {_listed([node.rows.name, node.columns.name])}"
         case Stop():
             return "stop: no derivative"
     raise TypeError(f"no words for {type(node).__name__}")

@@ -23,6 +23,7 @@ from ..graph import (
     Gather,
     Index,
     Leaf,
+    LinearAlgebra,
     Map,
     Node,
     PlaceSlice,
@@ -40,6 +41,7 @@ from ..graph import (
 from .formula import (
     ZERO,
     Adjoint,
+    Algebra,
     Apply,
     Compare,
     Count,
@@ -279,6 +281,11 @@ def _spread(node: Spread, operands: Sequence[Formula], writer: Writer) -> Formul
 
 def _ones(wide: Sequence[Axis]) -> Formula:
     return Ones(tuple(axis.name for axis in wide), tuple(length(axis.length) for axis in wide))
+
+
+@rule.register
+def _linear_algebra(node: LinearAlgebra, operands: Sequence[Formula], writer: Writer) -> Formula:
+    return Algebra(node.operator, node.rows.name, node.columns.name, tuple(operands))
 
 
 @rule.register

@@ -12,7 +12,7 @@ from math import prod
 import sympy
 
 from .. import functions
-from ..graph import Axis, Contract, Map, Node, Reduce
+from ..graph import Axis, Contract, LinearAlgebra, Map, Node, Reduce
 
 PER_ELEMENT: dict[type, float] = {
     sympy.Add: 0.14,
@@ -36,6 +36,10 @@ CALL = 300.0
 SCALAR = 30.0
 ASSUMED_ROWS = 1000
 ASSUMED_LENGTH = 30
+LAPACK_CALL = 8000.0
+LAPACK_WORK = {"solve": 0.67, "inverse": 2.67, "cholesky": 0.33, "logdet": 0.67, "det": 0.67}
+"""Multiplications and additions, as a multiple of the cube of the length."""
+FLOP = 0.05
 BIND = 0.01  # of a step: what is done once hardly counts
 
 
@@ -85,6 +89,11 @@ def cost(node: Node, rows: str | None) -> float:
             return early * (CALL + _contract_rate(node) * work)
         case Reduce():
             return early * (4 * CALL + 0.5 * elements((*node.axes, *node.reduced), rows))
+        case LinearAlgebra():
+            size = length(node.rows, rows)
+            factored = LAPACK_WORK[node.operator] * size * elements(node.operands[0].axes, rows)
+            solved = 2.0 * size * elements(node.axes, rows) if node.operator == "solve" else 0.0
+            return early * (LAPACK_CALL + FLOP * (factored + solved))
     return 0.0
 
 

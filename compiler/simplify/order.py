@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .. import functions
-from ..elementary import SQUARE
-from ..graph import Axis, Graph, Node, placeholder
+from ..elementary import SQUARE, as_float
+from ..graph import Axis, Graph, Node
 from .cost import length
 from .renaming import renamed
 
@@ -18,7 +17,7 @@ from .renaming import renamed
 def ordered(graph: Graph, operands: Sequence[Node], summed: Sequence[Axis], rows: str | None) -> Node:
     """One or two operands at a time, in the order that costs the fewest operations."""
     gone = {axis.name for axis in summed}
-    parts = [o if o.dtype == "float" else graph.map(functions.as_float(placeholder(0)), [o]) for o in operands]
+    parts = [as_float(graph, operand) for operand in operands]
     parts = _presummed(graph, parts, summed)
     if len(parts) > 2:
         for pair in _order(graph, parts, gone, rows):

@@ -9,14 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ..graph import Axis, Contract, Graph, Node, Relabel
+from .definite import symmetric
 from .rewrites import Rule
-
-
-def _symmetric(node: Node, graph: Graph) -> Node | None:
-    if not isinstance(node, Relabel):
-        return None
-    pair = _symmetric_axes(node.operands[0], graph)
-    return node.operands[0] if pair is not None and dict(node.renamed) == dict([pair, pair[::-1]]) else None
 
 
 def renamed(node: Node, graph: Graph) -> Node | None:
@@ -54,13 +48,10 @@ def _turned(node: Contract, graph: Graph) -> Node | None:
 
 
 def _symmetric_axes(node: Node, graph: Graph) -> tuple[str, str] | None:
-    """Two axes that the contraction may be turned round by; of a product over two axes alone."""
-    if not (isinstance(node, Contract) and len(node.axes) == 2 and node.axes[0].length == node.axes[1].length):
+    """Two axes by which the matrix may be turned round."""
+    if not isinstance(node, Contract) or len(node.axes) != 2 or not symmetric(graph, node, *node.axes):
         return None
-    first, second = node.names
-    to = {first: second, second: first}
-    turned = graph.contract([graph.relabel(operand, to) for operand in node.operands], node.summed)
-    return (first, second) if turned is node else None
+    return node.names[0], node.names[1]
 
 
 def _seen_as(node: Contract, graph: Graph, operands: Sequence[Node], back: Mapping[str, str]) -> Node:
@@ -80,16 +71,6 @@ def _renamed_by(operand: Node, back: Mapping[str, str]) -> bool:
 
 
 RENAMINGS: tuple[tuple[Rule, Callable[[Node, Graph], Node | None]], ...] = (
-    (
-        Rule(
-            "tensor.symmetric",
-            "sum[n](X * X[i -> j])[i -> j, j -> i]",
-            "sum[n](X * X[i -> j])",
-            "a symmetric matrix is its own transpose",
-            "(X'X)' = X'X",
-        ),
-        _symmetric,
-    ),
     (
         Rule(
             "tensor.renamed",

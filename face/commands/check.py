@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradc import options
 from gradc.failures import FAILED, OK, Failure
-from gradc.modules import compile_source, load, read
+from gradc.modules import compile_source, data_error, load, read
 from gradc.modules import options as compiler_options
 from gradc.report import Outcome
 from gradc.terminal import Terminal
@@ -88,7 +88,10 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     rows: list[dict[str, Any]] = []
     with np.errstate(all="ignore"):
         for objective in written.objectives:
-            value, gradient = module.bind(data, objective.name)(theta)
+            try:
+                value, gradient = module.bind(data, objective.name)(theta)
+            except module.DataError as error:
+                raise data_error(error) from error
             names = [p.name for p in written.parameters if p.name in objective.over]
             roots = [objective.value, *(written.gradients[objective.name][name] for name in names)]
             values = evaluate(written, roots, data, free)
@@ -212,9 +215,12 @@ def _generated(module: ModuleType, seed: int) -> tuple[dict[str, Any], str]:
                 data[name] = random.integers(0, most, shape)
             else:
                 data[name] = random.standard_normal(shape) if kind == "normal" else random.uniform(0.1, 0.9, shape)
-        with np.errstate(all="ignore"):
-            theta = _point(module, data, seed)
-            found = [module.bind(data, name)(theta) for name in module.OBJECTIVES]
+        try:
+            with np.errstate(all="ignore"):
+                theta = _point(module, data, seed)
+                found = [module.bind(data, name)(theta) for name in module.OBJECTIVES]
+        except module.DataError:
+            continue
         if all(np.isfinite(value) and np.isfinite(gradient).all() for value, gradient in found):
             break
     return data, kind

@@ -114,7 +114,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     good = session.theta.copy()
     status, failures = OK, []
 
-    def diverged(message: str, step: int, parameter: str | None) -> Failure:
+    def diverged(message: str, step: int | None, parameter: str | None) -> Failure:
         help = f"the last good parameters are in {arguments.out}; try a smaller --lr than {arguments.lr:g}"
         return Failure("diverged", message, help, {"step": step, "parameter": parameter, "epochs": len(losses)})
 
@@ -138,6 +138,10 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         status = FAILED
         np.copyto(good, error.theta)
         failures.append(diverged(str(error), error.step, error.parameter))
+    except module.DataError as error:
+        # A step went where a matrix is singular, or not positive definite.
+        status = FAILED
+        failures.append(diverged(str(error), None, None))
     except KeyboardInterrupt:
         status = INTERRUPTED
         message = f"interrupted after epoch {len(losses)}; its parameters are in {arguments.out}"
