@@ -35,7 +35,7 @@ def add_compiling(parser: argparse.ArgumentParser, dtype: bool = True) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="leave a pass out (stable, algebra, expand, tensor, pointwise, stack, factor, or all of them) or one of its "
+        help="leave out a pass (stable, algebra, expand, tensor, pointwise, stack, factor, or all) or one of its "
         "rules, as tensor.merged; may be given several times",
     )
     group.add_argument(

@@ -54,7 +54,7 @@ def elaborated(text: str) -> tuple[Program, Source]:
 def module_of(program: Program, source: Source) -> types.ModuleType:
     """The module of a differentiated program, without any pass."""
     lowered = lower(program, "float64")
-    return load(emit_numpy(checked(lowered), lowered, program, source, "float64", {}, VERSION))
+    return load(emit_numpy(checked(lowered), (), program, source, "float64", {}, VERSION))
 
 
 # ------------------------------------------------------------------------------------------------------ against PyTorch

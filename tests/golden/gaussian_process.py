@@ -13,6 +13,7 @@ from numpy import (
     equal,
     errstate,
     exp,
+    log,
     logical_or,
     multiply,
     negative,
@@ -282,9 +283,9 @@ def _cut(rows, bytes_in_row, block):
 
 _MATRICES = (
     ("line 8: alpha = solve[n, n'](K, y): the matrix over [n, n']", ""),
-    ("line 10: minimize sum[n](y * alpha) / 2 + logdet[n, n'](K) / 2: the matrix over [n, n']", ""),
     ("gradient of line 10: minimize sum[n](y * alpha) / 2 + logdet[n, n'](K) / 2: the matrix over [n, n']", ""),
-    ("gradient of line 8: alpha = solve[n, n'](K, y): the matrix over [n, n']", ""),
+    ("line 10: minimize sum[n](y * alpha) / 2 + logdet[n, n'](K) / 2: the matrix over [n, n']", ""),
+    ("gradient of line 8: alpha = solve[n, n'](K, y): the matrix over [n', n]", ""),
 )
 
 
@@ -315,12 +316,22 @@ def _inverse(matrix, place, first=0):
         _refuse(numpy.linalg.slogdet(matrix)[0] != 0, place, first, "is singular")
 
 
-def _logdet(matrix, place, first=0):
-    with numpy.errstate(all="ignore"):
-        signs, found = numpy.linalg.slogdet(matrix)
-    if (signs <= 0).any():
-        _refuse(signs > 0, place, first, "has no determinant above 0")
-    return found
+def _cholesky(matrix, place, first=0):
+    """The lower factor, from the lower triangle."""
+    try:
+        return numpy.linalg.cholesky(matrix)
+    except numpy.linalg.LinAlgError:
+        single = matrix.reshape((-1,) + matrix.shape[-2:])
+        fit = numpy.array([_is_definite(one) for one in single]).reshape(matrix.shape[:-2])
+        _refuse(fit, place, first, "is not positive definite")
+
+
+def _is_definite(matrix):
+    try:
+        numpy.linalg.cholesky(matrix)
+        return True
+    except numpy.linalg.LinAlgError:
+        return False
 
 
 class _Objective:
@@ -360,20 +371,21 @@ class _Objective:
                 s3 = empty((n,), DTYPE)
                 s4 = empty((n, n), DTYPE)
                 s5 = empty((n,), DTYPE)
-                ones_n_n_p = ones((n, n), DTYPE)
-                self._buffers = (s0, s1, s2, s3, s4, s5, ones_n_n_p)
+                ones_n = ones((n,), DTYPE)
+                s6 = empty((n,), DTYPE)
+                self._buffers = (s0, s1, s2, s3, s4, s5, ones_n, s6)
             else:
-                (s0, s1, s2, s3, s4, s5, ones_n_n_p) = self._buffers
+                (s0, s1, s2, s3, s4, s5, ones_n, s6) = self._buffers
             s0_as_n_n_p = s0.T
-            s2_as_n_n_p = s2.T
-            s5_as_n_1 = s5[:, None]
+            s0_diagonal = s0.diagonal(0, 0, 1)
+            s2_as_n_p_n = s2.T
+            s6_as_n_1 = s6[:, None]
             s1_as_nn_p = s1.reshape(-1)
             s2_as_nn_p = s2.reshape(-1)
-            s4_as_nn_p = s4.reshape(-1)
-            ones_n_n_p_as_nn_p = ones_n_n_p.reshape(-1)
+            s2_diagonal = s2.diagonal(0, 0, 1)
             self._fixed = (
-                s0, K_3, s1, K_5, s2, s3, y, s4, s0_as_n_n_p, s5, s2_as_n_n_p, d_loss_1, s5_as_n_1, s1_as_nn_p,
-                s2_as_nn_p, s4_as_nn_p, ones_n_n_p_as_nn_p, d_K_1, K_4,
+                s0, K_3, s1, K_5, s2, s3, y, s4, s0_as_n_n_p, s5, s0_diagonal, ones_n, s6, s2_as_n_p_n,
+                d_loss_1, s6_as_n_1, s1_as_nn_p, s2_as_nn_p, s2_diagonal, d_K_1, K_4,
             )
             self.size = 3
             self.rows = lengths.get("n")
@@ -398,8 +410,8 @@ class _Objective:
         if out is not self._out:
             self._write_to(out)
         (
-            s0, K_3, s1, K_5, s2, s3, y, s4, s0_as_n_n_p, s5, s2_as_n_n_p, d_loss_1, s5_as_n_1, s1_as_nn_p,
-            s2_as_nn_p, s4_as_nn_p, ones_n_n_p_as_nn_p, d_K_1, K_4,
+            s0, K_3, s1, K_5, s2, s3, y, s4, s0_as_n_n_p, s5, s0_diagonal, ones_n, s6, s2_as_n_p_n,
+            d_loss_1, s6_as_n_1, s1_as_nn_p, s2_as_nn_p, s2_diagonal, d_K_1, K_4,
         ) = self._fixed
         (scale, length, noise) = theta.tolist()
         # line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
@@ -420,39 +432,42 @@ class _Objective:
         alpha = s3
         # line 10: minimize sum[n](y * alpha) / 2 + logdet[n, n'](K) / 2
         loss_1 = float(y.dot(alpha))
-        loss_2 = float(_logdet(K, 1))
-        loss_3 = loss_1 + loss_2
-        loss_4 = loss_3 * 0.5
+        loss_2 = loss_1 * 0.5
         # gradient of line 10: minimize sum[n](y * alpha) / 2 + logdet[n, n'](K) / 2
-        copyto(s0, _inverse(K, 2))
+        copyto(s0, _inverse(K, 1))
         d_loss_2 = s0
         d_loss_3 = multiply(s0_as_n_n_p, 0.5, s4)
+        # line 10: minimize sum[n](y * alpha) / 2 + logdet[n, n'](K) / 2
+        copyto(s0, _cholesky(K, 2))
+        loss_3 = s0
+        loss_4 = log(s0_diagonal, s5)
+        loss_5 = float(loss_4.dot(ones_n))
+        loss_6 = loss_2 + loss_5
         # gradient of line 8: alpha = solve[n, n'](K, y)
-        copyto(s5, _solve(s2_as_n_n_p, d_loss_1, 3))
-        d_alpha_1 = s5
+        copyto(s6, _solve(s2_as_n_p_n, d_loss_1, 3))
+        d_alpha_1 = s6
         # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
-        d_K_2 = multiply(s5_as_n_1, alpha, s2)
+        d_K_2 = multiply(alpha, s6_as_n_1, s2)
         d_K_3 = subtract(d_loss_3, d_K_2, s2)
         d_K_4 = float(s1_as_nn_p.dot(s2_as_nn_p))
         d_K_5 = scale_ * 0.5
-        copyto(s4, 0.0)
-        copyto(s4, d_K_3, where=K_3)
-        d_K_6 = s4
-        d_K_7 = float(s4_as_nn_p.dot(ones_n_n_p_as_nn_p))
         # gradient of line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
-        d_noise_1 = noise_ * d_K_7
-        d_noise_2 = (d_noise_1 if d_K_1 else 0.0)
         d_scale_1 = scale_ * d_K_4
         # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
-        d_K_8 = multiply(K_4, K_10, s1)
-        d_K_9 = float(s2_as_nn_p.dot(s1_as_nn_p))
-        d_K_10 = d_K_9 * 2.0
-        d_K_11 = K_8 * d_K_10
-        d_length_1 = d_K_5 * d_K_11
+        d_K_6 = float(s2_diagonal.dot(ones_n))
+        # gradient of line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
+        d_noise_1 = noise_ * d_K_6
+        d_noise_2 = (d_noise_1 if d_K_1 else 0.0)
+        # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
+        d_K_7 = multiply(K_4, K_10, s1)
+        d_K_8 = float(s2_as_nn_p.dot(s1_as_nn_p))
+        d_K_9 = d_K_8 * 2.0
+        d_K_10 = K_8 * d_K_9
+        d_length_1 = d_K_5 * d_K_10
         out[0] = d_scale_1
         out[1] = d_length_1
         out[2] = d_noise_2
-        return loss_4, out
+        return loss_6, out
 
 
 class _Outputs:
@@ -561,19 +576,19 @@ class _Pullback:
                 s2 = empty((n, n), DTYPE)
                 s3 = empty((n,), DTYPE)
                 s4 = empty((n,), DTYPE)
-                ones_n_n_p = ones((n, n), DTYPE)
-                self._buffers = (s0, s1, s2, s3, s4, ones_n_n_p)
+                s5 = empty((n,), DTYPE)
+                ones_n = ones((n,), DTYPE)
+                self._buffers = (s0, s1, s2, s3, s4, s5, ones_n)
             else:
-                (s0, s1, s2, s3, s4, ones_n_n_p) = self._buffers
-            s2_as_n_n_p = s2.T
-            s4_as_n_1 = s4[:, None]
+                (s0, s1, s2, s3, s4, s5, ones_n) = self._buffers
+            s2_as_n_p_n = s2.T
+            s5_as_n_1 = s5[:, None]
             s1_as_nn_p = s1.reshape(-1)
             s2_as_nn_p = s2.reshape(-1)
-            s0_as_nn_p = s0.reshape(-1)
-            ones_n_n_p_as_nn_p = ones_n_n_p.reshape(-1)
+            s2_diagonal = s2.diagonal(0, 0, 1)
             self._fixed = (
-                s0, K_3, s1, K_5, s2, s3, y, s4, s2_as_n_n_p, seed_alpha, s4_as_n_1, s1_as_nn_p, s2_as_nn_p,
-                s0_as_nn_p, ones_n_n_p_as_nn_p, d_K_1, K_4,
+                s0, K_3, s1, K_5, s2, s3, y, s4, s2_as_n_p_n, seed_alpha, s5, s5_as_n_1, s1_as_nn_p,
+                s2_as_nn_p, s2_diagonal, ones_n, d_K_1, K_4,
             )
             self.size = 3
             self.rows = lengths.get("n")
@@ -598,8 +613,8 @@ class _Pullback:
         if out is not self._out:
             self._write_to(out)
         (
-            s0, K_3, s1, K_5, s2, s3, y, s4, s2_as_n_n_p, seed_alpha, s4_as_n_1, s1_as_nn_p, s2_as_nn_p,
-            s0_as_nn_p, ones_n_n_p_as_nn_p, d_K_1, K_4,
+            s0, K_3, s1, K_5, s2, s3, y, s4, s2_as_n_p_n, seed_alpha, s5, s5_as_n_1, s1_as_nn_p,
+            s2_as_nn_p, s2_diagonal, ones_n, d_K_1, K_4,
         ) = self._fixed
         (scale, length, noise) = theta.tolist()
         # line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
@@ -621,26 +636,25 @@ class _Pullback:
         # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
         d_K_2 = scale_ * 0.5
         # gradient of line 8: alpha = solve[n, n'](K, y)
-        copyto(s4, _solve(s2_as_n_n_p, seed_alpha, 3))
+        copyto(s4, _solve(s2_as_n_p_n, seed_alpha, 3))
         d_alpha_1 = s4
-        d_alpha_2 = negative(d_alpha_1, s4)
-        d_alpha_3 = multiply(alpha, s4_as_n_1, s2)
+        d_alpha_2 = negative(d_alpha_1, s5)
+        d_alpha_3 = multiply(alpha, s5_as_n_1, s2)
         # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
         d_K_3 = float(s1_as_nn_p.dot(s2_as_nn_p))
-        copyto(s0, 0.0)
-        copyto(s0, d_alpha_3, where=K_3)
-        d_K_4 = s0
-        d_K_5 = float(s0_as_nn_p.dot(ones_n_n_p_as_nn_p))
         # gradient of line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
-        d_noise_1 = noise_ * d_K_5
-        d_noise_2 = (d_noise_1 if d_K_1 else 0.0)
         d_scale_1 = scale_ * d_K_3
         # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
-        d_K_6 = multiply(K_4, K_10, s1)
-        d_K_7 = float(s2_as_nn_p.dot(s1_as_nn_p))
-        d_K_8 = d_K_7 * 2.0
-        d_K_9 = K_8 * d_K_8
-        d_length_1 = d_K_2 * d_K_9
+        d_K_4 = float(s2_diagonal.dot(ones_n))
+        # gradient of line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
+        d_noise_1 = noise_ * d_K_4
+        d_noise_2 = (d_noise_1 if d_K_1 else 0.0)
+        # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
+        d_K_5 = multiply(K_4, K_10, s1)
+        d_K_6 = float(s2_as_nn_p.dot(s1_as_nn_p))
+        d_K_7 = d_K_6 * 2.0
+        d_K_8 = K_8 * d_K_7
+        d_length_1 = d_K_2 * d_K_8
         out[0] = d_scale_1
         out[1] = d_length_1
         out[2] = d_noise_2
