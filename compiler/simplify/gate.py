@@ -41,7 +41,12 @@ ROUNDED = 1e-13
 
 def agree(before: Node, after: Node) -> bool:
     """Whether both have the same value; True too where finding out would take too long, or there is no rule for it."""
-    inside, border = between(before, after)
+    # What both need is an atom at first; where a rule knows more of it, as that it is symmetric, only leaves are.
+    return _agree(before, after, False) or _agree(before, after, True)
+
+
+def _agree(before: Node, after: Node, to_the_leaves: bool) -> bool:
+    inside, border = between(before, after, to_the_leaves)
     if len(inside) >= MOST_NODES:
         return True
     lengths = _lengths([*inside, *border])
@@ -59,8 +64,8 @@ def agree(before: Node, after: Node) -> bool:
     return not differ
 
 
-def between(before: Node, after: Node) -> tuple[list[Node], list[Node]]:
-    """The nodes that one side alone needs, operands first, and those below them that both need.
+def between(before: Node, after: Node, to_the_leaves: bool = False) -> tuple[list[Node], list[Node]]:
+    """The nodes that one side alone needs (or both, `to_the_leaves`), operands first, and those below them.
 
     At most MOST_NODES of the former; what stands below counts among the latter then.
     """
@@ -74,7 +79,7 @@ def between(before: Node, after: Node) -> tuple[list[Node], list[Node]]:
     while waiting:
         node = known[-heapq.heappop(waiting)]
         # What both need is an atom; users have larger ids, so that all of them have been seen.
-        both = sides[node.id] == 3 and node is not after
+        both = sides[node.id] == 3 and node is not after and not to_the_leaves
         if both or not node.operands or len(inside) == MOST_NODES:
             (inside if isinstance(node, Constant | Size | Index) else border).append(node)
             continue
