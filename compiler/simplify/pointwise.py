@@ -220,9 +220,9 @@ FORMS: tuple[tuple[Rule, Callable[[Expr], Expr | None]], ...] = (
     (
         Rule(
             "pointwise.powers",
-            "x^a*x^b",
-            "x^(a + b)",
-            "Each power and each exponential costs several passes.",
+            "exp(x)*exp(y)",
+            "exp(x + y)",
+            "An exponential costs several passes; and exp(x) alone may overflow.",
             "the law of exponents; sympy.powsimp",
         ),
         _powers_combined,
@@ -293,7 +293,7 @@ def agree(new: Expr, old: Expr) -> bool:
 
 @lru_cache(maxsize=1_000)
 def _points(symbols: tuple[Symbol, ...]) -> tuple[Mapping[Symbol, float], ...]:
-    """Moderate points, then each extreme magnitude for all symbols, then magnitudes mixed."""
+    """Moderate points, each extreme magnitude for all symbols, magnitudes mixed; and those on the other side of 0."""
     draw = random.Random(len(symbols))
 
     def signed(magnitude: float, symbol: Symbol) -> float:
@@ -303,4 +303,5 @@ def _points(symbols: tuple[Symbol, ...]) -> tuple[Mapping[Symbol, float], ...]:
     points += [{s: signed(m, s) for s in symbols} for m in EXTREMES if m or not any(s.is_positive for s in symbols)]
     for _ in range(MIXED):
         points.append({s: signed(draw.choice(EXTREMES) or draw.uniform(0.2, 2.0), s) for s in symbols})
-    return tuple(points)
+    opposite = [{s: v if s.is_positive else -v for s, v in point.items()} for point in points]
+    return (*points, *opposite)
