@@ -162,7 +162,12 @@ TENSOR: dict[str, tuple[str, str, str]] = {
     "a sum without the axis moves out": ("sum[n](y*sum[k](w))", "sum[n](y, sum[k](w))", "sum[k](w)*sum[n](y)"),
     "a length moves out": ("sum[n](size[n]*y)", "sum[n](y, size(n))", "size(n)*sum[n](y)"),
 }
-DEARER = ("a product in a sum is its operands", "contractions over rows merge", "a length moves out")
+DEARER = (
+    "a divisor along the axis is a factor",
+    "a product in a sum is its operands",
+    "contractions over rows merge",
+    "a length moves out",
+)
 """Rules that pay only once the contraction is ordered, or what is left is computed at bind."""
 # What must stay as it is.
 TENSOR_KEEPS: dict[str, tuple[str, str]] = {
