@@ -152,9 +152,10 @@ def _at_root(expression: Expr) -> tuple[tuple[str, ...], Iterable[Expr]]:
     if not expression.args:
         return (), ()
     if expression.is_Add:
-        # A term is added or subtracted: its sign costs nothing.
+        # A term is added or subtracted: its sign costs nothing, unless all have one.
         terms = [-t if t.could_extract_minus_sign() else t for t in expression.args]
-        return ("add",) * (len(terms) - 1), terms
+        signs = ("negate",) if all(t.could_extract_minus_sign() for t in expression.args) else ()
+        return (*signs, *("add",) * (len(terms) - 1)), terms
     if expression.is_Mul:
         return _product(expression)
     if expression.is_Pow:
