@@ -36,7 +36,7 @@ def lower(program: Program, dtype: str) -> Program:
                     return share
                 return _map(graph, node, operands, dtype)
             case Contract():
-                return _contract(graph, operands, node.summed, program.rows)
+                return in_pairs(graph, operands, node.summed, program.rows)
             case Reduce(operator="logsumexp"):
                 top, _, total = _exponentials(graph, operands[0], node.reduced, program.rows, dtype)
                 return graph.sum([top, graph.map(sympy.log(_0), [total])])
@@ -57,7 +57,7 @@ def _exponentials(graph: Graph, x: Node, over: Sequence[Axis], rows: str | None,
     """
     top = graph.map(functions.maximum(_0, LEAST[dtype]), [graph.reduce("max", x, over)])
     shifted = graph.map(sympy.exp(_0), [graph.map(SUBTRACT, [x, top])])
-    return top, shifted, _contract(graph, [shifted], over, rows)
+    return top, shifted, in_pairs(graph, [shifted], over, rows)
 
 
 def _softmax(graph: Graph, node: Map, operands: tuple[Node, ...], dtype: str) -> Node | None:
@@ -158,8 +158,8 @@ def _whole_power(graph: Graph, base: Node, exponent: int) -> Node:
 # --------------------------------------------------------------------------------------------------------- contractions
 
 
-def _contract(graph: Graph, operands: Sequence[Node], summed: Sequence[Axis], rows: str | None) -> Node:
-    """One or two operands at a time, in the order that costs the fewest operations."""
+def in_pairs(graph: Graph, operands: Sequence[Node], summed: Sequence[Axis], rows: str | None) -> Node:
+    """The contraction one or two operands at a time, in the order that costs the fewest operations."""
     gone = {axis.name for axis in summed}
     parts = [o if o.dtype == "float" else graph.map(functions.as_float(_0), [o]) for o in operands]
     parts = _presummed(graph, parts, summed)
