@@ -14,10 +14,13 @@ from functools import lru_cache
 
 import sympy
 from sympy import Add, Expr, Mul, Symbol
+from sympy.core.traversal import bottom_up
 
 from ..elementary import NEGATE, build
-from ..functions import sigmoid, softplus
+from ..functions import either, negation, sigmoid, softplus, where
 from ..graph import Graph, Map, Node, Program, placeholder, reachable, rewrite
+from . import across
+from .across import share
 from .cost import total
 from .rewrites import Rewrites, Rule
 from .rounding import value_and_error
@@ -68,13 +71,13 @@ def simplify_pointwise(program: Program, rewrites: Rewrites | None = None) -> Pr
         border.add(new.id)
         return new
 
-    return rewrite(program, rule)
+    return share(rewrite(program, rule), record)
 
 
 def _meets(inner: Map) -> bool:
     """Whether the node is looked into wherever it stands: equal ones are one node, and only so does a sigmoid meet its
-    complement under both labels, as in y*sigmoid(-x) and (1 - y)*sigmoid(x)."""
-    if isinstance(inner.expression, sigmoid | softplus) or inner.expression == NEGATE:
+    complement under both labels, as in y*sigmoid(-x) and (1 - y)*sigmoid(x), and a condition its opposite."""
+    if isinstance(inner.expression, sigmoid | softplus | negation | either) or inner.expression == NEGATE:
         return True
     return inner.expression == _COMPLEMENT and not inner.trained
 
@@ -198,6 +201,55 @@ def _terms_collected(expression: Expr) -> Expr | None:
     return Add(best * Add(*inner), *outer)
 
 
+def _branches_joined(expression: Expr) -> Expr | None:
+    """What is chosen by one condition, or by its opposite, is chosen once."""
+    if not expression.has(where) or _operations(expression) > SMALL:
+        return None
+    return bottom_up(expression, _branch)
+
+
+def _branch(expression: Expr) -> Expr:
+    """One step of it, at the root. A factor that only one branch has stays there, where it may have no value."""
+    if expression.is_Add:
+        return _added_by_condition(expression)
+    if expression.is_Mul:
+        number, rest = expression.as_coeff_Mul()
+        if number != 1 and isinstance(rest, where) and all(a.is_Number for a in rest.args[1:]):
+            return where(rest.args[0], *(number * a for a in rest.args[1:]))
+    if not isinstance(expression, where):
+        return expression
+    condition, yes, no = expression.args
+    if isinstance(condition, negation):
+        return _branch(where(condition.args[0], no, yes))
+    if yes == no or (isinstance(condition, either) and _exhaust(*condition.args)):
+        return yes
+    if yes.is_zero or no.is_zero:
+        return expression
+    shared = [f for f in Mul.make_args(yes) if not f.is_Number and f in Mul.make_args(no)]
+    return Mul(*shared, where(condition, yes / Mul(*shared), no / Mul(*shared))) if shared else expression
+
+
+def _exhaust(first: Expr, second: Expr) -> bool:
+    return second == negation(first) or first == negation(second)
+
+
+def _added_by_condition(total: Expr) -> Expr:
+    chosen: dict[Expr, list[tuple[Expr, where]]] = {}
+    rest: list[Expr] = []
+    for term in total.args:
+        number, choice = term.as_coeff_Mul()
+        if isinstance(choice, where):
+            chosen.setdefault(choice.args[0], []).append((number, choice))
+        else:
+            rest.append(term)
+    if all(len(terms) == 1 for terms in chosen.values()):
+        return total
+    for condition, terms in chosen.items():
+        yes, no = (Add(*(number * choice.args[i] for number, choice in terms)) for i in (1, 2))
+        rest.append(_branch(where(condition, yes, no)))
+    return Add(*rest)
+
+
 CANONICAL = Rule(
     "pointwise.canonical",
     "y*b/(b*u)",
@@ -257,9 +309,19 @@ FORMS: tuple[tuple[Rule, Callable[[Expr], Expr | None]], ...] = (
         ),
         _cancelled,
     ),
+    (
+        Rule(
+            "pointwise.branches",
+            "(if c then x else 0) + (if not c then y else 0)",
+            "if c then x else y",
+            "A choice costs several passes, and the derivative of an `if` has one for each branch.",
+            "choices by one condition",
+        ),
+        _branches_joined,
+    ),
 )
 
-RULES: tuple[Rule, ...] = (CANONICAL, *(rule for rule, _ in FORMS))
+RULES: tuple[Rule, ...] = (CANONICAL, *(rule for rule, _ in FORMS), *across.RULES)
 
 
 def _operations(expression: Expr) -> int:
