@@ -55,6 +55,13 @@ def _nodes(program: Program) -> list[Node]:
     return reachable([*program.roots(), *(node for _, node in program.named)])
 
 
+def _together(program: Program) -> list[list[Node]]:
+    """What the module computes in one call: an objective with its gradient, and the pullback."""
+    objectives = [[o.value, *program.gradients.get(o.name, {}).values()] for o in program.objectives]
+    outputs = [node for _, node in (*program.outputs, *program.metrics)]
+    return [reachable(roots) for roots in (*objectives, list(program.pullback.values()), outputs)]
+
+
 def _users(program: Program) -> dict[int, list[Node]]:
     users: dict[int, list[Node]] = {}
     for node in _nodes(program):
@@ -73,13 +80,16 @@ def _array(node: Node) -> bool:
 def _reciprocals(program: Program, rewrites: Rewrites) -> Program:
     graph, rows = program.graph, program.rows
     users = _users(program)
-    quotients: dict[int, list[Map]] = {}
-    for node in _nodes(program):
-        divisor = _divisor(node)
-        if isinstance(node, Map) and divisor is not None:
-            quotients.setdefault(_squared(divisor)[-1].id, []).append(node)
+    groups: list[list[Map]] = []
+    for nodes in _together(program):
+        quotients: dict[int, list[Map]] = {}
+        for node in nodes:
+            divisor = _divisor(node)
+            if isinstance(node, Map) and divisor is not None:
+                quotients.setdefault(_squared(divisor)[-1].id, []).append(node)
+        groups += quotients.values()
     chosen: set[int] = set()
-    for group in quotients.values():
+    for group in groups:
         ids = {node.id for node in group}
         divisors = {node.id: _divisor(node) for node in group}
         squares = {s.id: s for o in divisors.values() if o is not None for s in _squared(o)[:-1]}
@@ -204,22 +214,22 @@ def _sums_above(
 
 def _common(program: Program, rewrites: Rewrites) -> Program:
     graph = program.graph
-    nodes = _nodes(program)
     users = _users(program)
     kept = {node.id for node in (*program.roots(), *(node for _, node in program.named))}
-    own = {n.id for n in nodes if _is_product(n) and len(users.get(n.id, ())) == 1 and n.id not in kept}
-    sums = {n.id: _factors(n, own) for n in nodes if isinstance(n, Contract) and n.trained}
-    inside = {key for n in nodes if isinstance(n, Contract) for key in _opened(n, own)}
-    products = {tuple(sorted(o.id for o in n.operands)): n for n in nodes if _is_product(n) and n.id not in inside}
-    formed: dict[int, Node] = {n.id: n for n in nodes}
-    changed: set[int] = set()
-    while (pair := _worth_forming(sums, formed, products)) is not None:
-        product = products.get(pair) or graph.map(MULTIPLY, [formed[key] for key in pair])
-        products[pair] = formed[product.id] = product
-        for key, factors in sums.items():
-            if sum(factors.values()) > 2 and not Counter(pair) - factors:
-                sums[key] = factors - Counter(pair) + Counter([product.id])
-                changed.add(key)
+    formed: dict[int, Node] = {}
+    changed: dict[int, Counter[int]] = {}
+    for nodes in _together(program):
+        own = {n.id for n in nodes if _is_product(n) and len(users.get(n.id, ())) == 1 and n.id not in kept}
+        sums = {n.id: _factors(n, own) for n in nodes if isinstance(n, Contract) and n.trained and n.id not in changed}
+        inside = {key for n in nodes if isinstance(n, Contract) for key in _opened(n, own)}
+        products = {tuple(sorted(o.id for o in n.operands)): n for n in nodes if _is_product(n) and n.id not in inside}
+        formed.update((n.id, n) for n in nodes)
+        while (pair := _worth_forming(sums, formed, products)) is not None:
+            product = products.get(pair) or graph.map(MULTIPLY, [formed[key] for key in pair])
+            products[pair] = formed[product.id] = product
+            for key, factors in sums.items():
+                if sum(factors.values()) > 2 and not Counter(pair) - factors:
+                    sums[key] = changed[key] = factors - Counter(pair) + Counter([product.id])
     new_of: dict[int, Node] = {}
 
     def current(key: int) -> Node:
@@ -231,7 +241,7 @@ def _common(program: Program, rewrites: Rewrites) -> Program:
     def rule(node: Node, operands: tuple[Node, ...]) -> Node:
         new = graph.remake(node, operands) if operands else node
         if node.id in changed and isinstance(node, Contract):
-            after = graph.contract([current(key) for key in sorted(sums[node.id].elements())], node.summed)
+            after = graph.contract([current(key) for key in sorted(changed[node.id].elements())], node.summed)
             new = rewrites.made(COMMON.name, new, after)
         new_of[node.id] = new
         return new

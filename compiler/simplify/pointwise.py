@@ -230,7 +230,7 @@ def _branch(expression: Expr) -> Expr:
 
 
 def _exhaust(first: Expr, second: Expr) -> bool:
-    return second == negation(first) or first == negation(second)
+    return bool(second == negation(first) or first == negation(second))
 
 
 def _added_by_condition(total: Expr) -> Expr:
