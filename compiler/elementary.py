@@ -159,7 +159,12 @@ def multiply(graph: Graph, number: Expr, above: Sequence[Node], below: Sequence[
         return graph.constant(0)
     early = [node for node in factors if not node.trained]
     late = [node for node in factors if node.trained]
-    if number != 1 and number != -1:
+    known = any(not node.axes for node in early) and not any(node.axes for node in early)
+    if number == -1 and known and late:
+        # The sign of a number that is known costs nothing.
+        early.insert(0, graph.constant(number))
+        number = sympy.Integer(1)
+    elif number != 1 and number != -1:
         early.insert(0, graph.constant(number))
     chain: Node | None = None
     scalars_late = [node for node in late if not node.axes]

@@ -15,7 +15,7 @@ from sympy import Expr, Integer, Rational
 from . import functions
 from .elementary import DIVIDE, MULTIPLY, SUBTRACT, as_float, build
 from .graph import Axis, Contract, Graph, LinearAlgebra, Map, Node, Program, Reduce, placeholder, rewrite
-from .simplify.order import ordered
+from .simplify.order import in_pairs
 
 _0, _1, _2 = placeholder(0), placeholder(1), placeholder(2)
 LONGEST_CHAIN = 64
@@ -36,7 +36,7 @@ def lower(program: Program, dtype: str) -> Program:
                     return share
                 return _map(graph, node, operands, dtype)
             case Contract():
-                return ordered(graph, operands, node.summed, program.rows)
+                return in_pairs(graph, operands, node.summed, program.rows)
             case Reduce(operator="logsumexp"):
                 top, _, total = _exponentials(graph, operands[0], node.reduced, program.rows, dtype)
                 return graph.sum([top, graph.map(sympy.log(_0), [total])])
@@ -59,7 +59,7 @@ def _exponentials(graph: Graph, x: Node, over: Sequence[Axis], rows: str | None,
     """
     top = graph.map(functions.maximum(_0, LEAST[dtype]), [graph.reduce("max", x, over)])
     shifted = graph.map(sympy.exp(_0), [graph.map(SUBTRACT, [x, top])])
-    return top, shifted, ordered(graph, [shifted], over, rows)
+    return top, shifted, in_pairs(graph, [shifted], over, rows)
 
 
 def _softmax(graph: Graph, node: Map, operands: tuple[Node, ...], dtype: str) -> Node | None:

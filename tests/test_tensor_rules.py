@@ -45,6 +45,7 @@ from gradc.compiler.pipeline import PASSES
 from gradc.compiler.reference import evaluate
 from gradc.compiler.simplify.cost import cost, total
 from gradc.compiler.simplify.pointwise import agree, candidates, simplify_pointwise
+from gradc.compiler.simplify.rewrites import Rewrites, Rule
 from gradc.compiler.simplify.stack import stack_terms
 from gradc.compiler.simplify.tensor import simplify_tensors
 from gradc.compiler.simplify.window import LARGEST, window
@@ -164,7 +165,12 @@ TENSOR: dict[str, tuple[str, str, str]] = {
     "a sum without the axis moves out": ("sum[n](y*sum[k](w))", "sum[n](y, sum[k](w))", "sum[k](w)*sum[n](y)"),
     "a length moves out": ("sum[n](size[n]*y)", "sum[n](y, size(n))", "size(n)*sum[n](y)"),
 }
-DEARER = ("a product in a sum is its operands", "contractions over rows merge", "a length moves out")
+DEARER = (
+    "a divisor along the axis is a factor",
+    "a product in a sum is its operands",
+    "contractions over rows merge",
+    "a length moves out",
+)
 """Rules that pay only once the contraction is ordered, or what is left is computed at bind."""
 # What must stay as it is.
 TENSOR_KEEPS: dict[str, tuple[str, str]] = {
@@ -338,9 +344,10 @@ def test_a_wrong_form_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(expression: Expr) -> Expr | None:
         return _0 if expression.has(_0) else None
 
-    monkeypatch.setattr("gradc.compiler.simplify.pointwise.FORMS", (wrong,))
+    rule = Rule("pointwise.wrong", "x + y", "x", "It is wrong.", "none")
+    monkeypatch.setattr("gradc.compiler.simplify.pointwise.FORMS", ((rule, wrong),))
     of = program("sin(y)*b + u")
-    assert _0 in set(candidates(sympy.sin(_0) + _1))
+    assert (rule, _0) in set(candidates(sympy.sin(_0) + _1, Rewrites()))
     assert formula(value(simplify_pointwise(of))) == "(b*sin(y)) + u"
 
 

@@ -14,7 +14,7 @@ from ..graph import Graph, Node, Program
 from ..simplify.cost import total
 from ..simplify.gate import between
 from ..simplify.rewrites import Rewrite, Rewrites, Rule
-from ..simplify.uses import ordered_all
+from ..simplify.uses import all_in_pairs
 from .formula import Formula, Named
 from .text import text
 from .write import Writer, names_of
@@ -57,7 +57,7 @@ def _step(rewrite: Rewrite, names: Mapping[int, Formula], graph: Graph, rows: st
     for i, node in enumerate(sorted(unnamed, key=lambda node: node.id), 1):
         known[node.id] = Named(f"t{i}", node.names)
     before, after = (_written(node, known) for node in rewrite.both)
-    before_cost, after_cost = (total(ordered_all(graph, node, rows), border, rows) for node in rewrite.both)
+    before_cost, after_cost = (total(all_in_pairs(graph, node, rows), border, rows) for node in rewrite.both)
     return Step(rewrite.rule, _line(rewrite, inside), before, after, before_cost - after_cost, 1)
 
 

@@ -14,7 +14,7 @@ from .cost import length
 from .renaming import renamed
 
 
-def ordered(graph: Graph, operands: Sequence[Node], summed: Sequence[Axis], rows: str | None) -> Node:
+def in_pairs(graph: Graph, operands: Sequence[Node], summed: Sequence[Axis], rows: str | None) -> Node:
     """One or two operands at a time, in the order that costs the fewest operations."""
     gone = {axis.name for axis in summed}
     parts = [as_float(graph, operand) for operand in operands]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ..graph import Contract, Graph, Node, Program, reachable
 from .cost import total
-from .order import ordered
+from .order import in_pairs
 
 MOST = 8
 """Users of one node for which its worth is worked out; with more it stays."""
@@ -72,14 +72,14 @@ class Uses:
         if not users or self.everywhere[old.id] != len(users) or len(users) > MOST:
             return False
         inside = leaves(old)
-        kept, spared = total(ordered_all(self.program.graph, old, self.rows), inside, self.rows), 0.0
+        kept, spared = total(all_in_pairs(self.program.graph, old, self.rows), inside, self.rows), 0.0
         for user in users:
             found = apart(user, old) if isinstance(user, Contract) else None
             if found is None:
                 return False
             others = [operand for operand in user.operands if operand is not old]
-            kept += total(ordered_all(self.program.graph, user, self.rows), [*others, old], self.rows)
-            spared += total(ordered_all(self.program.graph, found, self.rows), [*others, *inside], self.rows)
+            kept += total(all_in_pairs(self.program.graph, user, self.rows), [*others, old], self.rows)
+            spared += total(all_in_pairs(self.program.graph, found, self.rows), [*others, *inside], self.rows)
         return spared < kept
 
 
@@ -90,11 +90,11 @@ def leaves(node: Node) -> list[Node]:
     return [leaf for o in node.operands for leaf in (o.operands if isinstance(o, Contract) else (o,))]
 
 
-def ordered_all(graph: Graph, node: Node, rows: str | None) -> Node:
+def all_in_pairs(graph: Graph, node: Node, rows: str | None) -> Node:
     """The contraction, or the operation over such, with products of two in the order in which they will be computed."""
     if isinstance(node, Contract):
-        return ordered(graph, node.operands, node.summed, rows)
+        return in_pairs(graph, node.operands, node.summed, rows)
     operands: Sequence[Node] = [
-        ordered(graph, o.operands, o.summed, rows) if isinstance(o, Contract) else o for o in node.operands
+        in_pairs(graph, o.operands, o.summed, rows) if isinstance(o, Contract) else o for o in node.operands
     ]
     return graph.remake(node, operands) if operands else node

@@ -302,11 +302,12 @@ class _Objective:
             loss_1 = 1.0 / n
             # gradient of line 8: minimize mean((y_hat - y)^2)
             d_loss_1 = loss_1 * 2.0
+            # gradient of line 6: y_hat = a * exp(-rate * t) * sin(omega * t + phase) + offset
+            d_y_hat_1 = -d_loss_1
             # line 6: y_hat = a * exp(-rate * t) * sin(omega * t + phase) + offset
             columns_1 = empty((n, 2), DTYPE)
             columns_1[:, 0] = t
             columns_1[:, 1] = 1
-            d_loss_1_cell = array(d_loss_1, DTYPE)
             block_rows = _cut(n, 72, self._block)
             several = block_rows < n
             if lengths != self._lengths:
@@ -317,11 +318,11 @@ class _Objective:
                 b3 = empty((block_rows,), DTYPE)
                 b4 = empty((block_rows,), DTYPE)
                 ones_n = ones((block_rows,), DTYPE)
-                sum_d_y_hat_ = empty((2,), "float64" if several else DTYPE)
-                part_d_y_hat = empty((2,), DTYPE) if several else sum_d_y_hat_
-                self._buffers = (s0, b0, b1, b2, b3, b4, ones_n, sum_d_y_hat_, part_d_y_hat)
+                sum_d_y_hat_3 = empty((2,), "float64" if several else DTYPE)
+                part_d_y_hat = empty((2,), DTYPE) if several else sum_d_y_hat_3
+                self._buffers = (s0, b0, b1, b2, b3, b4, ones_n, sum_d_y_hat_3, part_d_y_hat)
             else:
-                (s0, b0, b1, b2, b3, b4, ones_n, sum_d_y_hat_, part_d_y_hat) = self._buffers
+                (s0, b0, b1, b2, b3, b4, ones_n, sum_d_y_hat_3, part_d_y_hat) = self._buffers
             blocks = []
             for start in range(0, n, block_rows):
                 rows = slice(start, min(start + block_rows, n))
@@ -341,7 +342,7 @@ class _Objective:
                     )
                 )
             self._blocks = blocks
-            self._fixed = (s0, d_loss_1_cell, part_d_y_hat, sum_d_y_hat_, several, loss_1)
+            self._fixed = (d_y_hat_1, s0, part_d_y_hat, sum_d_y_hat_3, several, loss_1, d_loss_1)
             self.size = 5
             self.rows = lengths.get("n")
             self._lengths = lengths
@@ -367,7 +368,7 @@ class _Objective:
             out = empty(self.size, DTYPE)
         if out is not self._out:
             self._write_to(out)
-        (s0, d_loss_1_cell, part_d_y_hat, sum_d_y_hat_, several, loss_1) = self._fixed
+        (d_y_hat_1, s0, part_d_y_hat, sum_d_y_hat_3, several, loss_1, d_loss_1) = self._fixed
         (a_cell, offset_cell) = self._views
         a = theta.item(0)
         rate = theta.item(1)
@@ -378,15 +379,18 @@ class _Objective:
         omega_ = float(exp(omega))
         # line 6: y_hat = a * exp(-rate * t) * sin(omega * t + phase) + offset
         y_hat_1 = -rate_
+        # gradient of line 6: y_hat = a * exp(-rate * t) * sin(omega * t + phase) + offset
+        d_y_hat_2 = a * d_y_hat_1
+        # line 6: y_hat = a * exp(-rate * t) * sin(omega * t + phase) + offset
         s0[0] = omega_
         s0[1] = phase
         columns_2 = s0
         sum_loss = 0.0
-        sum_d_offset = 0.0
-        sum_d_a = 0.0
         sum_d_y_hat = 0.0
+        sum_d_y_hat_ = 0.0
+        sum_d_y_hat_2 = 0.0
         if several:
-            sum_d_y_hat_.fill(0.0)
+            sum_d_y_hat_3.fill(0.0)
         for (b0, t, b1, b2, columns_1, b3, b4, y, ones_n, columns_1_as_2terms_n) in self._blocks:
             y_hat_2 = multiply(t, y_hat_1, b0)
             y_hat_3 = exp(y_hat_2, b0)
@@ -403,30 +407,28 @@ class _Objective:
             # line 8: minimize mean((y_hat - y)^2)
             loss_2 = subtract(y_hat, y, b4)
             # gradient of line 6: y_hat = a * exp(-rate * t) * sin(omega * t + phase) + offset
-            d_y_hat_1 = subtract(y_hat_10, 1.0, b3)
+            d_y_hat_3 = subtract(y_hat_10, 1.0, b3)
             # line 8: minimize mean((y_hat - y)^2)
             sum_loss += float(loss_2.dot(loss_2))
-            # gradient of line 8: minimize mean((y_hat - y)^2)
-            d_loss_2 = multiply(d_loss_1_cell, loss_2, b4)
             # gradient of line 6: y_hat = a * exp(-rate * t) * sin(omega * t + phase) + offset
-            sum_d_offset += float(d_loss_2.dot(ones_n))
-            d_y_hat_2 = multiply(y_hat_11, d_loss_2, b2)
-            d_y_hat_3 = multiply(y_hat_4, d_y_hat_1, b3)
-            d_y_hat_4 = multiply(d_loss_2, d_y_hat_3, b3)
-            sum_d_a += float(y_hat_3.dot(d_y_hat_2))
-            d_y_hat_5 = multiply(t, y_hat_3, b0)
-            sum_d_y_hat += float(d_y_hat_2.dot(d_y_hat_5))
-            d_y_hat_6 = columns_1_as_2terms_n.dot(d_y_hat_4, part_d_y_hat)
+            d_y_hat_4 = multiply(y_hat_4, d_y_hat_3, b3)
+            d_y_hat_5 = multiply(t, y_hat_3, b1)
+            sum_d_y_hat += float(loss_2.dot(ones_n))
+            d_y_hat_6 = multiply(y_hat_11, loss_2, b2)
+            d_y_hat_7 = multiply(loss_2, d_y_hat_4, b3)
+            sum_d_y_hat_ += float(y_hat_3.dot(d_y_hat_6))
+            sum_d_y_hat_2 += float(d_y_hat_5.dot(d_y_hat_6))
+            d_y_hat_8 = columns_1_as_2terms_n.dot(d_y_hat_7, part_d_y_hat)
             if several:
-                add(sum_d_y_hat_, part_d_y_hat, sum_d_y_hat_)
+                add(sum_d_y_hat_3, part_d_y_hat, sum_d_y_hat_3)
         # gradient of line 6: y_hat = a * exp(-rate * t) * sin(omega * t + phase) + offset
-        d_phase_1 = float(sum_d_y_hat_[1])
-        d_y_hat_7 = float(sum_d_y_hat_[0])
-        out[0] = sum_d_a
-        out[1] = -(rate_ * a * sum_d_y_hat)
-        out[2] = omega_ * d_y_hat_7
-        out[3] = d_phase_1
-        out[4] = sum_d_offset
+        d_y_hat_9 = float(sum_d_y_hat_3[1])
+        d_y_hat_10 = float(sum_d_y_hat_3[0])
+        out[0] = d_loss_1 * sum_d_y_hat_
+        out[1] = rate_ * d_y_hat_2 * sum_d_y_hat_2
+        out[2] = omega_ * d_loss_1 * d_y_hat_10
+        out[3] = d_loss_1 * d_y_hat_9
+        out[4] = d_loss_1 * sum_d_y_hat
         return loss_1 * sum_loss, out
 
 
