@@ -13,6 +13,7 @@ from gradc.compiler.graph import Axis, Graph, Node, data_length, placeholder
 from gradc.compiler.simplify import gate
 from gradc.compiler.simplify.gate import agree, between
 from gradc.compiler.simplify.rewrites import Rewrites
+from gradc.compiler.source import ModelError
 
 from .generate import models
 from .harness import compiled
@@ -116,5 +117,8 @@ def test_what_is_too_large_passes(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 @given(models())
 def test_no_rewriting_of_a_generated_model_is_refused(text: str) -> None:
-    of, _ = compiled(text, fast_algebra=True)
+    try:
+        of, _ = compiled(text, fast_algebra=True)
+    except ModelError:
+        return  # what is generated may be no model: log(-1)
     assert [rewrite.rule for rewrite in of.rewrites.refused] == []

@@ -777,7 +777,6 @@ BEHIND: dict[str, tuple[Count, str]] = {
     "squared hinge": ((9, 1, 1), "relu(m)*step(m), two operands of one sum, is relu(m)"),
     "saturating exponential": ((11, 0, 5), "-(y + a*expm1) and its sign; exp(z) from expm1(z)"),
     "Gaussian likelihood": ((9, 1, 8), "a sum of terms over the rows is not taken apart where a term is a number"),
-    "ranking by pairs": ((8, 2, 1), "a@w - b@w is (a - b)@w, which is known but for w"),
 }
 """Where the hand is ahead: what ours takes, and what is missing."""
 

@@ -285,7 +285,7 @@ _MATRICES = (
     ("line 8: alpha = solve[n, n'](K, y): the matrix over [n, n']", ""),
     ("gradient of line 10: minimize sum[n](y * alpha) / 2 + logdet[n, n'](K) / 2: the matrix over [n, n']", ""),
     ("line 10: minimize sum[n](y * alpha) / 2 + logdet[n, n'](K) / 2: the matrix over [n, n']", ""),
-    ("gradient of line 8: alpha = solve[n, n'](K, y): the matrix over [n', n]", ""),
+    ("gradient of line 8: alpha = solve[n, n'](K, y): the matrix over [n, n']", ""),
 )
 
 
@@ -358,8 +358,6 @@ class _Objective:
             K_1_as_n_1 = K_1[:, None]
             K_3 = equal(K_1_as_n_1, K_2)
             K_4 = square(distance_1)
-            # gradient of line 10: minimize sum[n](y * alpha) / 2 + logdet[n, n'](K) / 2
-            d_loss_1 = multiply(y, 0.5)
             # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
             d_K_1 = bool(logical_or.reduce(K_3, axis=(0, 1)))
             # line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
@@ -372,20 +370,16 @@ class _Objective:
                 s4 = empty((n, n), DTYPE)
                 s5 = empty((n,), DTYPE)
                 ones_n = ones((n,), DTYPE)
-                s6 = empty((n,), DTYPE)
-                self._buffers = (s0, s1, s2, s3, s4, s5, ones_n, s6)
+                self._buffers = (s0, s1, s2, s3, s4, s5, ones_n)
             else:
-                (s0, s1, s2, s3, s4, s5, ones_n, s6) = self._buffers
-            s0_as_n_n_p = s0.T
-            s0_diagonal = s0.diagonal(0, 0, 1)
-            s2_as_n_p_n = s2.T
-            s6_as_n_1 = s6[:, None]
+                (s0, s1, s2, s3, s4, s5, ones_n) = self._buffers
+            s4_diagonal = s4.diagonal(0, 0, 1)
+            s3_as_n_1 = s3[:, None]
             s1_as_nn_p = s1.reshape(-1)
-            s2_as_nn_p = s2.reshape(-1)
-            s2_diagonal = s2.diagonal(0, 0, 1)
+            s4_as_nn_p = s4.reshape(-1)
             self._fixed = (
-                s0, K_3, s1, K_5, s2, s3, y, s4, s0_as_n_n_p, s5, s0_diagonal, ones_n, s6, s2_as_n_p_n,
-                d_loss_1, s6_as_n_1, s1_as_nn_p, s2_as_nn_p, s2_diagonal, d_K_1, K_4,
+                s0, K_3, s1, K_5, s2, s3, y, s4, s5, s4_diagonal, ones_n, s3_as_n_1, s1_as_nn_p, s4_as_nn_p,
+                d_K_1, K_4,
             )
             self.size = 3
             self.rows = lengths.get("n")
@@ -410,8 +404,8 @@ class _Objective:
         if out is not self._out:
             self._write_to(out)
         (
-            s0, K_3, s1, K_5, s2, s3, y, s4, s0_as_n_n_p, s5, s0_diagonal, ones_n, s6, s2_as_n_p_n,
-            d_loss_1, s6_as_n_1, s1_as_nn_p, s2_as_nn_p, s2_diagonal, d_K_1, K_4,
+            s0, K_3, s1, K_5, s2, s3, y, s4, s5, s4_diagonal, ones_n, s3_as_n_1, s1_as_nn_p, s4_as_nn_p,
+            d_K_1, K_4,
         ) = self._fixed
         (scale, length, noise) = theta.tolist()
         # line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
@@ -435,35 +429,32 @@ class _Objective:
         loss_2 = loss_1 * 0.5
         # gradient of line 10: minimize sum[n](y * alpha) / 2 + logdet[n, n'](K) / 2
         copyto(s0, _inverse(K, 1))
-        d_loss_2 = s0
-        d_loss_3 = multiply(s0_as_n_n_p, 0.5, s4)
+        d_loss_1 = s0
         # line 10: minimize sum[n](y * alpha) / 2 + logdet[n, n'](K) / 2
-        copyto(s0, _cholesky(K, 2))
-        loss_3 = s0
-        loss_4 = log(s0_diagonal, s5)
+        copyto(s4, _cholesky(K, 2))
+        loss_3 = s4
+        loss_4 = log(s4_diagonal, s5)
         loss_5 = float(loss_4.dot(ones_n))
         loss_6 = loss_2 + loss_5
-        # gradient of line 8: alpha = solve[n, n'](K, y)
-        copyto(s6, _solve(s2_as_n_p_n, d_loss_1, 3))
-        d_alpha_1 = s6
         # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
-        d_K_2 = multiply(alpha, s6_as_n_1, s2)
-        d_K_3 = subtract(d_loss_3, d_K_2, s2)
-        d_K_4 = float(s1_as_nn_p.dot(s2_as_nn_p))
-        d_K_5 = scale_ * 0.5
+        d_K_2 = multiply(s3_as_n_1, alpha, s4)
+        d_K_3 = subtract(d_loss_1, d_K_2, s4)
+        d_K_4 = multiply(d_K_3, 0.5, s4)
+        d_K_5 = float(s1_as_nn_p.dot(s4_as_nn_p))
+        d_K_6 = scale_ * 0.5
         # gradient of line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
-        d_scale_1 = scale_ * d_K_4
+        d_scale_1 = scale_ * d_K_5
         # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
-        d_K_6 = float(s2_diagonal.dot(ones_n))
+        d_K_7 = float(s4_diagonal.dot(ones_n))
         # gradient of line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
-        d_noise_1 = noise_ * d_K_6
+        d_noise_1 = noise_ * d_K_7
         d_noise_2 = (d_noise_1 if d_K_1 else 0.0)
         # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
-        d_K_7 = multiply(K_4, K_10, s1)
-        d_K_8 = float(s2_as_nn_p.dot(s1_as_nn_p))
-        d_K_9 = d_K_8 * 2.0
-        d_K_10 = K_8 * d_K_9
-        d_length_1 = d_K_5 * d_K_10
+        d_K_8 = multiply(K_4, K_10, s1)
+        d_K_9 = float(s4_as_nn_p.dot(s1_as_nn_p))
+        d_K_10 = d_K_9 * 2.0
+        d_K_11 = K_8 * d_K_10
+        d_length_1 = d_K_6 * d_K_11
         out[0] = d_scale_1
         out[1] = d_length_1
         out[2] = d_noise_2
@@ -576,19 +567,17 @@ class _Pullback:
                 s2 = empty((n, n), DTYPE)
                 s3 = empty((n,), DTYPE)
                 s4 = empty((n,), DTYPE)
-                s5 = empty((n,), DTYPE)
                 ones_n = ones((n,), DTYPE)
-                self._buffers = (s0, s1, s2, s3, s4, s5, ones_n)
+                self._buffers = (s0, s1, s2, s3, s4, ones_n)
             else:
-                (s0, s1, s2, s3, s4, s5, ones_n) = self._buffers
-            s2_as_n_p_n = s2.T
-            s5_as_n_1 = s5[:, None]
+                (s0, s1, s2, s3, s4, ones_n) = self._buffers
+            s4_as_n_1 = s4[:, None]
             s1_as_nn_p = s1.reshape(-1)
             s2_as_nn_p = s2.reshape(-1)
             s2_diagonal = s2.diagonal(0, 0, 1)
             self._fixed = (
-                s0, K_3, s1, K_5, s2, s3, y, s4, s2_as_n_p_n, seed_alpha, s5, s5_as_n_1, s1_as_nn_p,
-                s2_as_nn_p, s2_diagonal, ones_n, d_K_1, K_4,
+                s0, K_3, s1, K_5, s2, s3, y, s4, seed_alpha, s4_as_n_1, s1_as_nn_p, s2_as_nn_p, s2_diagonal,
+                ones_n, d_K_1, K_4,
             )
             self.size = 3
             self.rows = lengths.get("n")
@@ -613,8 +602,8 @@ class _Pullback:
         if out is not self._out:
             self._write_to(out)
         (
-            s0, K_3, s1, K_5, s2, s3, y, s4, s2_as_n_p_n, seed_alpha, s5, s5_as_n_1, s1_as_nn_p,
-            s2_as_nn_p, s2_diagonal, ones_n, d_K_1, K_4,
+            s0, K_3, s1, K_5, s2, s3, y, s4, seed_alpha, s4_as_n_1, s1_as_nn_p, s2_as_nn_p, s2_diagonal,
+            ones_n, d_K_1, K_4,
         ) = self._fixed
         (scale, length, noise) = theta.tolist()
         # line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
@@ -636,10 +625,10 @@ class _Pullback:
         # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
         d_K_2 = scale_ * 0.5
         # gradient of line 8: alpha = solve[n, n'](K, y)
-        copyto(s4, _solve(s2_as_n_p_n, seed_alpha, 3))
+        copyto(s4, _solve(K, seed_alpha, 3))
         d_alpha_1 = s4
-        d_alpha_2 = negative(d_alpha_1, s5)
-        d_alpha_3 = multiply(alpha, s5_as_n_1, s2)
+        d_alpha_2 = negative(d_alpha_1, s4)
+        d_alpha_3 = multiply(alpha, s4_as_n_1, s2)
         # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
         d_K_3 = float(s1_as_nn_p.dot(s2_as_nn_p))
         # gradient of line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
