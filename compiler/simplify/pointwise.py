@@ -28,7 +28,7 @@ from .window import Window, window
 
 SMALL = 40
 """Operations above which an expression is not given to the rational forms, whose cost grows fast."""
-MODERATE, MIXED = 3, 6
+MODERATE, MIXED = 2, 3
 """Points of the gate where all values are moderate, and where each is of another magnitude."""
 EXTREMES = (0.0, 1e-8, 700.0, 1e8, 1e150)
 """Magnitudes: exp(700) is finite and exp(-700) is not 0; 1e150 has a square that is finite, and no third power."""
@@ -340,17 +340,20 @@ def agree(new: Expr, old: Expr) -> bool:
     """
     if not new.free_symbols <= old.free_symbols:
         return False
-    told = False
-    for point in _points(tuple(sorted(old.free_symbols, key=lambda s: s.name))):
-        expected = value_and_error(old, point)
-        if expected is None:
-            continue
-        told = True
-        value, error = expected
+    expected = _values(old)
+    for point, value, error in expected:
         found = value_and_error(new, point)
         if found is None or abs(found[0] - value) > ROUNDINGS * error:
             return False
-    return told
+    return bool(expected)
+
+
+@lru_cache(maxsize=1_000)
+def _values(expression: Expr) -> tuple[tuple[Mapping[Symbol, float], float, float], ...]:
+    """The points where the expression is finite, its values there and how far they may be from the truth."""
+    symbols = tuple(sorted(expression.free_symbols, key=lambda s: s.name))
+    found = ((point, value_and_error(expression, point)) for point in _points(symbols))
+    return tuple((point, *judged) for point, judged in found if judged is not None)
 
 
 @lru_cache(maxsize=1_000)
