@@ -132,6 +132,17 @@ def _softplus(x: Array) -> Array:
     return np.where(x.real >= 0, x, 0) + _log1p(np.exp(_nearer_zero(x)))
 
 
+def _by_points(function: Callable[..., Any]) -> Callable[[Array], Array]:
+    """A function of real or complex numbers, for arrays."""
+
+    def over(x: Array) -> Array:
+        found = np.frompyfunc(lambda v: complex(function(v)), 1, 1)(x)
+        whole = np.asarray(found, dtype=np.complex128)
+        return whole if np.iscomplexobj(x) else whole.real
+
+    return over
+
+
 def _xlogy(x: Array, y: Array) -> Array:
     return np.where(x == 0, 0, x * np.log(np.where(x == 0, 1, y)))
 
@@ -195,6 +206,8 @@ _FLOATS = Arithmetic(
         functions.softplus: _softplus,
         functions.log1p: _log1p,
         functions.expm1: np.expm1,
+        functions.erf: _by_points(mpmath.erf),
+        functions.erfc: _by_points(mpmath.erfc),
         functions.xlogy: _xlogy,
         functions.power: lambda x, y: np.power(x, y),
     },
@@ -259,6 +272,8 @@ _MULTIPRECISION = Arithmetic(
         functions.softplus: _real_or_nan(lambda x: mpmath.log1p(mpmath.exp(x))),
         functions.log1p: _real_or_nan(lambda x: mpmath.log1p(x)),
         functions.expm1: _real_or_nan(lambda x: mpmath.expm1(x)),
+        functions.erf: _real_or_nan(lambda x: mpmath.erf(x)),
+        functions.erfc: _real_or_nan(lambda x: mpmath.erfc(x)),
         functions.xlogy: _real_or_nan(lambda x, y: x * mpmath.log(y) if x else mpmath.mpf(0)),
         functions.power: _real_or_nan(lambda x, y: x**y),
     },
