@@ -94,11 +94,11 @@ def _ierfcx(x, out=None):
     """1/sqrt(pi) - x*exp(x^2)*erfc(x); where that cancels, by the continued fraction of the ratio of the two."""
     x = numpy.asarray(x, "float64")
     whole = _erfcx(x)
-    y = numpy.maximum(x, 0.75)
-    ratio = (numpy.sqrt(y * y + 242) - y) / 242
-    for n in range(120, 0, -1):
+    y = numpy.maximum(x, 1.0)
+    ratio = (numpy.sqrt(y * y + 502) - y) / 502
+    for n in range(250, 0, -1):
         ratio = 0.5 / (y + (n + 1) * ratio)
-    return _placed(numpy.where(x < 0.75, 0.5641895835477563 - x * whole, whole * ratio), out)
+    return _placed(numpy.where(x < 1.0, 0.5641895835477563 - x * whole, whole * ratio), out)
 
 
 def _log_erfc(x, out=None):
