@@ -93,6 +93,8 @@ def _lowered_operand(difference: Node, x: Node) -> Node | None:
 # ------------------------------------------------------------------------------------------------------------ pointwise
 
 
+_SLOPE = _1 / (1 + _1) ** 2
+
 REPLACED: dict[type, Expr] = {
     functions.relu: functions.maximum(_0, Integer(0)),
     functions.softplus: functions.maximum(_0, Integer(0)) + functions.log1p(sympy.exp(-sympy.Abs(_0))),
@@ -104,6 +106,8 @@ REPLACED: dict[type, Expr] = {
         functions.log1p(2 * sympy.sinh(_0 / 2) ** 2),
         sympy.Abs(_0) + functions.log1p(sympy.exp(-2 * sympy.Abs(_0))) - _LN2,
     ),
+    functions.steep_tanh: sympy.tanh(_0),
+    functions.sigmoid_slope: _SLOPE.xreplace({_1: sympy.exp(-sympy.Abs(_0))}),
     functions.root1pm1: _0 / (1 + sympy.sqrt(1 + _0)),
     functions.inverse1pm1: -_0 / (1 + _0),
     functions.power1pm1: functions.where(

@@ -63,6 +63,8 @@ MEANINGS: dict[type, Callable[..., float]] = {
     functions.expm1: math.expm1,
     functions.log1mexp: lambda x: math.log(-math.expm1(x)) if x > -0.7 else math.log1p(-math.exp(x)),
     functions.logcosh: lambda x: abs(x) + math.log1p(math.exp(-2 * abs(x))) - math.log(2),
+    functions.steep_tanh: math.tanh,
+    functions.sigmoid_slope: lambda x: _sigmoid(x) * _sigmoid(-x),
     functions.root1pm1: lambda x: x / (1 + math.sqrt(1 + x)),
     functions.inverse1pm1: lambda x: -x / (1 + x),
     functions.power1pm1: lambda x, y: math.expm1(y * math.log1p(x)),

@@ -14,12 +14,12 @@ import sympy
 from sympy import Expr, exp, log
 
 from .. import functions
-from ..elementary import NEGATE, build
+from ..elementary import build
 from ..functions import xlogy
-from ..graph import Contract, Graph, Map, Node, Program, rewrite
+from ..graph import Contract, Graph, Map, Node, Program, placeholder, rewrite
 from .rewrites import Rewrites, Rule
 from .stable_axes import AXES_RULES, over_axes, sum_of_entropies
-from .stable_forms import EXPONENTS, HALF, LOG_EXP, POINTWISE_RULES, ROOT_OF_SQUARE, SECH, recognise
+from .stable_forms import EXPONENTS, HALF, LOG_EXP, POINTWISE_RULES, ROOT_OF_SQUARE, WRITTEN_ONLY, recognise
 from .window import of_doubles, window
 
 RULES: tuple[Rule, ...] = (*POINTWISE_RULES, *AXES_RULES)
@@ -31,17 +31,19 @@ DEPTH = 8
 ROUNDS = 4
 """How many rules may fit the root of a formula one after the other."""
 
-STARTS = (exp, functions.sigmoid, log, functions.log1p, functions.expm1, sympy.tanh, sympy.cos, functions.erf)
-STARTS += (functions.erfc, sympy.sin, sympy.tan, sympy.sinh, sympy.cosh, sympy.sech, sympy.Abs, functions.power)
-"""Functions in the sums and products at which a rule starts."""
+GROWING = (exp, functions.sigmoid, functions.expm1, functions.erfc, sympy.sinh, sympy.cosh, sympy.sech)
+"""Of which two in one product may be inf*0."""
+VANISHING = (sympy.sin, sympy.tan, functions.expm1, functions.log1p, sympy.Abs)
+"""Of which one in a quotient may be 0/0."""
+CANCELLING = (functions.sigmoid, sympy.tanh, exp, sympy.cos, functions.erf, functions.erfc, functions.power)
+"""Of which one may cancel with a number."""
 
 
 def stabilise(program: Program, rewrites: Rewrites | None = None) -> Program:
     """The program with every formula of the table in its stable form."""
     graph = program.graph
     record = rewrites or Rewrites()
-    # The derivative of tanh has this form too, and there a pass over the array more would be paid by every layer.
-    left = frozenset({SECH} if program.gradients else ())
+    left = WRITTEN_ONLY if program.gradients else frozenset()
 
     def allows(rule: str) -> bool:
         return rule not in left and record.allows(rule)
@@ -90,6 +92,8 @@ def _seen_by_sympy(node: Map, expression: Expr, allows: Callable[[str], bool]) -
     head = node.expression
     if isinstance(head, log):
         rule = LOG_EXP if not isinstance(expression, log) else None
+    elif isinstance(expression, exp) and head.is_Pow:
+        rule = EXPONENTS
     elif head.is_Pow:
         rule = ROOT_OF_SQUARE if head.exp == HALF and isinstance(expression, sympy.Abs) else None
     elif head.is_Mul:
@@ -118,25 +122,58 @@ def _exponentials(node: Node, depth: int = 3) -> int:
 
 
 def _promising(node: Map) -> bool:
-    """Whether the node's operation is one at which a rule of the table starts."""
+    """Whether the node's operation is one at which a rule of the table starts: its window is costly to make."""
     head = node.expression
-    if isinstance(head, log | xlogy | functions.power) or head.is_Pow:
+    if isinstance(head, log | xlogy | functions.power):
         return True
     if isinstance(head, exp):
         inner = node.operands[0]
-        return isinstance(inner, Map) and inner.expression == NEGATE and _is_softplus(inner.operands[0])
-    return bool((head.is_Add or head.is_Mul) and any(_starts(o) for o in node.operands))
+        return _is(inner, sympy.Mul) and _is(inner.operands[0], functions.softplus)
+    if head.is_Add:
+        parts = [_bare(o) for o in node.operands]
+        if any(term.is_Number for term in head.args):
+            return any(_is(part, (*CANCELLING, sympy.Pow)) for part in parts)
+        return len(parts) == 2 and all(_is(part, (sympy.Pow, exp, log, functions.log1p)) for part in parts)
+    if head.is_Pow and head.exp == HALF:
+        return _is(node.operands[0], (sympy.Add, sympy.Pow, exp))
+    return bool(head.is_Mul or head.is_Pow) and _may_overflow(node)
 
 
-def _is_softplus(node: Node) -> bool:
-    return isinstance(node, Map) and isinstance(node.expression, functions.softplus)
-
-
-def _starts(node: Node, depth: int = 2) -> bool:
-    """Whether a function of `STARTS` or a power stands in the node or near below it, as in 2 + 4*exp(x)."""
-    if not isinstance(node, Map):
-        return False
-    head = node.expression
-    if head.is_Pow or isinstance(head, STARTS):
+def _may_overflow(node: Map) -> bool:
+    """Whether a product has factors that a rule asks for."""
+    found: list[Node] = []
+    quotient = False
+    waiting: list[tuple[Node, int]] = [(node, 4)]
+    while waiting:
+        part, left = waiting.pop()
+        if isinstance(part, Map) and left and (part.expression.is_Mul or part.expression.is_Pow):
+            quotient = quotient or any(p.exp == -1 for p in part.expression.atoms(sympy.Pow))
+            waiting.extend((operand, left - 1) for operand in part.operands)
+        else:
+            found.append(part)
+    if node.expression.is_Pow and node.expression.exp != -1 and any(_is(part, exp) for part in found):
         return True
-    return depth > 0 and (head.is_Add or head.is_Mul) and any(_starts(o, depth - 1) for o in node.operands)
+    growing = sum(_is(part, GROWING) for part in found)
+    if growing > 1 or any(_is(part, log) for part in found):
+        return True
+    return quotient and any(_is(part, VANISHING) or _has_exponential(part) for part in found)
+
+
+def _has_exponential(node: Node) -> bool:
+    """Whether the node is a sum with an exponential in it."""
+    if not _is(node, sympy.Add):
+        return False
+    return any(_is(o, sympy.Add) and _has_exponential(o) or _is(_bare(o), exp) for o in node.operands)
+
+
+def _bare(node: Node) -> Node:
+    """The node without the number that it is multiplied by."""
+    while isinstance(node, Map) and node.expression.is_Mul and len(node.operands) == 1:
+        if placeholder(0) not in node.expression.args:
+            break
+        node = node.operands[0]
+    return node
+
+
+def _is(node: Node, kinds: type | tuple[type, ...]) -> bool:
+    return isinstance(node, Map) and isinstance(node.expression, kinds)

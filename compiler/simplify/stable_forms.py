@@ -242,7 +242,7 @@ def _log_product(expression: Expr) -> Expr | None:
         number, others = Integer(1), Mul(*rest)
     positive = [f for f in Mul.make_args(others) if f.is_positive]
     unknown = Mul(*(f for f in Mul.make_args(others) if not f.is_positive))
-    if not tame and (unknown != 1 or len(positive) < 2):
+    if not tame and not isinstance(unknown, sinh) and (unknown != 1 or len(positive) < 2):
         return None
     parts = [*tame, *positive, *([unknown] if unknown != 1 else [])]
     return Add(_number(log(number)), *(_logarithm(part) for part in parts))
@@ -345,6 +345,16 @@ def _sigmoid_complement(expression: Expr) -> Expr | None:
     return None
 
 
+def _sigmoid_slope(expression: Expr) -> Expr | None:
+    """sigmoid(x)*sigmoid(-x)."""
+    factors = list(expression.args)
+    for factor in factors:
+        if isinstance(factor, sigmoid) and sigmoid(-factor.args[0]) in factors:
+            other = sigmoid(-factor.args[0])
+            return Mul(functions.sigmoid_slope(other.args[0]), *(f for f in factors if f not in (factor, other)))
+    return None
+
+
 def _odds(expression: Expr) -> Expr | None:
     """sigmoid(x)/sigmoid(-x)."""
     factors = list(Mul.make_args(expression))
@@ -391,16 +401,16 @@ def _tanh(expression: Expr) -> Expr | None:
         for below in factors:
             rest = Mul(*(f for f in factors if f is not top and f is not below))
             if isinstance(top, sinh) and below == cosh(top.args[0]) ** -1:
-                return rest * tanh(top.args[0])
+                return rest * functions.steep_tanh(top.args[0])
             if isinstance(top, sinh) and below.is_Pow and below.exp == -1:
                 parts = _exponentials(below.base.args) if below.base.is_Add else None
                 if parts is not None and len(parts) == 2 and {a for _, a in parts} == {top.args[0], -top.args[0]}:
                     if parts[0][0] == parts[1][0]:
-                        return rest * tanh(top.args[0]) / (2 * parts[0][0])
+                        return rest * functions.steep_tanh(top.args[0]) / (2 * parts[0][0])
             if isinstance(top, sinh) and below == sympy.sech(top.args[0]):
-                return rest * tanh(top.args[0])
+                return rest * functions.steep_tanh(top.args[0])
             if isinstance(top, expm1) and below == sigmoid(-top.args[0]):
-                return rest * tanh(top.args[0] / 2)
+                return rest * functions.steep_tanh(top.args[0] / 2)
     return None
 
 
@@ -474,6 +484,14 @@ PRODUCTS: tuple[Form, ...] = (
     _form(
         _sigmoid_complement, "sigmoid_complement", "sigmoid(-x)*exp(x)", "sigmoid(x)", "is 0*inf at x = 800", HIGHAM
     ),
+    _form(
+        _sigmoid_slope,
+        "sigmoid_slope",
+        "sigmoid(x)*sigmoid(-x)",
+        "exp(-|x|)/(1 + exp(-|x|))^2",
+        "its gradient cancels at x = 1e-9",
+        HIGHAM,
+    ),
     _form(_odds, "odds", "sigmoid(x)/sigmoid(-x)", "exp(x)", "is 0/1 at x = -800", HIGHAM),
     _form(_tanh, "tanh", "(exp(x) - exp(-x))/(exp(x) + exp(-x))", "tanh(x)", "is inf/inf at x = 800", KAHAN),
     _form(_shares, "share", "exp(a)/(exp(a) + exp(b))", "sigmoid(a - b)", "is inf/inf at a = 800", BLANCHARD),
@@ -508,7 +526,7 @@ def _complement(expression: Expr) -> Expr | None:
 
 COMPLEMENTS: tuple[tuple[type, Expr, Fit], ...] = (
     (sigmoid, Integer(-1), lambda x: sigmoid(-x)),
-    (sigmoid, Integer(-2), lambda x: -tanh(x / 2)),
+    (sigmoid, Integer(-2), lambda x: -functions.steep_tanh(x / 2)),
     (tanh, Integer(-1), lambda x: 2 * sigmoid(-2 * x)),
     (tanh, Integer(1), lambda x: 2 * sigmoid(2 * x)),
     (exp, Integer(-1), lambda x: -expm1(x)),
@@ -712,7 +730,10 @@ OTHERS: tuple[Form, ...] = (
     _form(_power_of_exp, "power_of_exp", "exp(x)^y", "exp(x*y)", "overflows at x = 710 where y is small", HIGHAM),
 )
 
-SECH = "stable.sech"
+WRITTEN_ONLY = frozenset({"stable.sech", "stable.sigmoid_slope"})
+"""Rules for what a model says. In the gradients of tanh and sigmoid, which have these forms too, every layer would pay
+for another pass over its array."""
+
 EXPONENTS = Rule("stable.exponents", "exp(a)*exp(b)", "exp(a + b)", "is inf*0 at a = 800, b = -800", HIGHAM)
 LOG_EXP = Rule("stable.log_exp", "log(exp(x))", "x", "overflows at x = 710", HIGHAM)
 ROOT_OF_SQUARE = Rule("stable.root_of_square", "sqrt(x^2)", "|x|", "overflows at x = 1e155, and is 0 at 1e-170", KAHAN)
