@@ -145,7 +145,10 @@ class power1pm1(Function):
 
     def fdiff(self, argindex: int = 1) -> Expr:
         x, y = self.args
-        return y * (1 + x) ** (y - 1) if argindex == 1 else (1 + x) ** y * log1p(x)
+        if argindex == 2:
+            return (1 + x) ** y * log1p(x)
+        near = less(sympy.Abs(x), sympy.Rational(1, 2))
+        return y * where(near, 1 + power1pm1(x, y - 1), power(1 + x, y - 1))
 
 
 class hypot(Function):

@@ -48,6 +48,7 @@ MEANINGS: dict[type, Callable[..., float]] = {
     sympy.sinh: math.sinh,
     sympy.cosh: math.cosh,
     sympy.tanh: math.tanh,
+    sympy.sech: lambda x: 1 / math.cosh(x),
     sympy.asinh: math.asinh,
     sympy.acosh: math.acosh,
     sympy.atanh: math.atanh,

@@ -25,7 +25,7 @@ from .window import of_doubles, window
 RULES: tuple[Rule, ...] = (*POINTWISE_RULES, *AXES_RULES)
 """The table: every rule by its name."""
 
-DEPTH = 8
+DEPTH = 12
 """How many operations below a node are looked through."""
 
 ROUNDS = 4
@@ -95,7 +95,7 @@ def _seen_by_sympy(node: Map, expression: Expr, allows: Callable[[str], bool]) -
     elif isinstance(expression, exp) and head.is_Pow:
         rule = EXPONENTS
     elif head.is_Pow:
-        rule = ROOT_OF_SQUARE if head.exp == HALF and isinstance(expression, sympy.Abs) else None
+        rule = ROOT_OF_SQUARE if head.exp == HALF and isinstance(expression.as_coeff_Mul()[1], sympy.Abs) else None
     elif head.is_Mul:
         factors = sum(isinstance(factor, exp) for factor in sympy.Mul.make_args(expression))
         rule = EXPONENTS if _exponentials(node) > factors else None

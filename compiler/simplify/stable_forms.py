@@ -197,6 +197,8 @@ def _log1p(expression: Expr) -> Expr | None:
 
 def _log_sigmoid(expression: Expr) -> Expr | None:
     inside = expression.args[0]
+    if isinstance(inside, functions.sigmoid_slope):
+        return inside.args[0] - 2 * softplus(inside.args[0])
     return -softplus(-inside.args[0]) if isinstance(inside, sigmoid) else None
 
 
@@ -222,7 +224,7 @@ def _log_erfc(expression: Expr) -> Expr | None:
     return functions.log_erfc(factor.args[0]) if coefficient == 1 else None
 
 
-TAME = (exp, sigmoid, functions.erfc, cosh)
+TAME = (exp, sigmoid, functions.sigmoid_slope, functions.erfc, cosh)
 
 
 def _is_tame(factor: Expr) -> bool:
@@ -346,12 +348,15 @@ def _sigmoid_complement(expression: Expr) -> Expr | None:
 
 
 def _sigmoid_slope(expression: Expr) -> Expr | None:
-    """sigmoid(x)*sigmoid(-x)."""
-    factors = list(expression.args)
-    for factor in factors:
-        if isinstance(factor, sigmoid) and sigmoid(-factor.args[0]) in factors:
+    """sigmoid(x)*sigmoid(-x), and powers of them."""
+    powers = expression.as_powers_dict()
+    for factor, n in powers.items():
+        if isinstance(factor, sigmoid):
             other = sigmoid(-factor.args[0])
-            return Mul(functions.sigmoid_slope(other.args[0]), *(f for f in factors if f not in (factor, other)))
+            m = powers.get(other, Integer(0))
+            if n.is_Integer and m.is_Integer and n > 0 and m > 0:
+                k = min(n, m)
+                return expression * factor**-k * other**-k * functions.sigmoid_slope(other.args[0]) ** k
     return None
 
 
@@ -409,8 +414,9 @@ def _tanh(expression: Expr) -> Expr | None:
                         return rest * functions.steep_tanh(top.args[0]) / (2 * parts[0][0])
             if isinstance(top, sinh) and below == sympy.sech(top.args[0]):
                 return rest * functions.steep_tanh(top.args[0])
-            if isinstance(top, expm1) and below == sigmoid(-top.args[0]):
-                return rest * functions.steep_tanh(top.args[0] / 2)
+            base, n = below.as_base_exp()
+            if isinstance(top, expm1) and n.is_positive and base == sigmoid(-top.args[0]):
+                return rest * functions.steep_tanh(top.args[0] / 2) * base ** (n - 1)
     return None
 
 
@@ -484,6 +490,7 @@ PRODUCTS: tuple[Form, ...] = (
     _form(
         _sigmoid_complement, "sigmoid_complement", "sigmoid(-x)*exp(x)", "sigmoid(x)", "is 0*inf at x = 800", HIGHAM
     ),
+    _form(_tanh, "tanh", "(exp(x) - exp(-x))/(exp(x) + exp(-x))", "tanh(x)", "is inf/inf at x = 800", KAHAN),
     _form(
         _sigmoid_slope,
         "sigmoid_slope",
@@ -493,7 +500,6 @@ PRODUCTS: tuple[Form, ...] = (
         HIGHAM,
     ),
     _form(_odds, "odds", "sigmoid(x)/sigmoid(-x)", "exp(x)", "is 0/1 at x = -800", HIGHAM),
-    _form(_tanh, "tanh", "(exp(x) - exp(-x))/(exp(x) + exp(-x))", "tanh(x)", "is inf/inf at x = 800", KAHAN),
     _form(_shares, "share", "exp(a)/(exp(a) + exp(b))", "sigmoid(a - b)", "is inf/inf at a = 800", BLANCHARD),
     _form(_erfcx, "erfcx", "exp(x^2)*erfc(x)", "erfcx(x)", "is inf*0 at x = 28", CODY),
     _form(

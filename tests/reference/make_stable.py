@@ -24,8 +24,9 @@ NAMES = ("exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "erf
 
 
 def digits(z: float) -> int:
-    """What the formula loses between 1e-300 and 1e300, or where exp(z) meets 1; the step twice; and sixty."""
-    return round(60 + 2 * STEP + 2.2 * abs(math.log10(abs(z))) + (0.9 * abs(z) if abs(z) < 2000 else 0))
+    """What the formula loses between 1e-300 and 1e300, or where exp(z) or erf(z) meets 1; the step twice; and sixty."""
+    tail = 0.9 * z * z if abs(z) < 40 else 0.9 * abs(z) if abs(z) < 2000 else 0.0
+    return round(60 + 2 * STEP + 2.2 * abs(math.log10(abs(z))) + tail)
 
 
 def at(formula: Formula, z: Any) -> Any:
