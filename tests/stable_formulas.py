@@ -30,7 +30,11 @@ DIGITS = 1500.0
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """A row of the suite. `plain` is the program's text where it is not the model's; statements stand before `;`."""
+    """A row of the suite. Statements stand before `;`.
+
+    `plain` is the program's text where it is not the model's. Where the truth would cancel too, as in 1 - erf(z), it
+    says it in other words, and the peers have the model's text.
+    """
 
     name: str
     text: str
@@ -57,8 +61,11 @@ class Formula:
 
     def program(self) -> tuple[list[str], str]:
         """The statements before the formula, and the formula, as text of Python."""
-        *before, last = (part.strip().replace("^", "**") for part in (self.plain or self.text).split(";"))
-        return before, last
+        return _statements(self.plain or self.text)
+
+    def as_written(self) -> tuple[list[str], str]:
+        """The same with nothing said in other words."""
+        return _statements(self.text if "erf" in self.text else self.plain or self.text)
 
     def model(self) -> str:
         """A model with the formula at every point of the grid."""
@@ -66,6 +73,11 @@ class Formula:
         head = f"axis i: {POINTS}, k: {len(WEIGHTS)}\ninput c[k]\nparam z[i] = 1\n"
         body = "".join(f"{line}\n" for line in before)
         return f"{head}{body}v = {last}\nminimize sum(v) + 0*sum(c)\noutput v\n"
+
+
+def _statements(text: str) -> tuple[list[str], str]:
+    *before, last = (part.strip().replace("^", "**") for part in text.split(";"))
+    return before, last
 
 
 P = "p = 1/(1 + exp(-z)); "
@@ -94,11 +106,13 @@ FORMULAS: tuple[Formula, ...] = (
     Formula("sigmoid's complement", "1 - 1/(1 + exp(-z))", -DIGITS, DIGITS),
     Formula("sigmoid times complement", P + "p*(1 - p)", -DIGITS, DIGITS),
     Formula("log-sigmoid", "log(1/(1 + exp(-z)))"),
+    Formula("exp of log-sigmoid", "exp(-log(1 + exp(-z)))"),
     Formula("log of the complement", P + "log(1 - p)", -DIGITS, DIGITS),
     Formula("logit of sigmoid", P + "log(p/(1 - p))", -DIGITS, DIGITS),
     Formula("log(exp - 1)", "log(exp(z) - 1)", 0.0),
     Formula("log(1 - exp)", "log(1 - exp(z))", high=0.0),
     Formula("log of a difference", "log(exp(z) - exp(-z))", 0.0),
+    Formula("log of another difference", "log(exp(3*z) - exp(z))", 0.0, BIG / 3),
     Formula("logaddexp", "log(exp(z) + exp(-2*z))", -BIG / 2),
     Formula("logaddexp of three", "log(exp(z) + exp(-z) + exp(z/2))"),
     Formula("logaddexp, scaled", "log(2*exp(z) + 3*exp(-z))"),
@@ -119,6 +133,7 @@ FORMULAS: tuple[Formula, ...] = (
     Formula("product of exponentials", "exp(z)*exp(-z/2)", high=1400.0),
     Formula("quotient of exponentials", "exp(3*z)/exp(2*z)", high=700.0),
     Formula("power of exp", "exp(z)^0.01", high=70000.0),
+    Formula("power of exp, of an exponent in z", "exp(z)^(1/(1 + z^2))", -1e75, 1e75),
     Formula("Gaussian log density", "log(exp(-z^2/2)/sqrt(2*pi))", -SQUARED, SQUARED),
     Formula("logistic log density", "log(exp(-z)/(1 + exp(-z))^2)", -BIG / 2, BIG / 2),
     Formula("Gumbel log density", "log(exp(-z)*exp(-exp(-z)))", -700.0),
@@ -159,6 +174,7 @@ FORMULAS: tuple[Formula, ...] = (
     Formula("distance", "sqrt(z^2 + (z - 1)^2)", -BIG / 4, BIG / 4),
     Formula("1 - erf", "1 - erf(z)", high=26.0, plain="erfc(z)"),
     Formula("1 + erf", "1 + erf(z)", -26.0, plain="erfc(-z)"),
+    Formula("1 - erfc", "1 - erfc(z)", -26.0, 26.0, plain="erf(z)"),
     Formula("log of 1 - erf", "log(1 - erf(z))", high=1e100, plain="log(erfc(z))"),
     Formula("log of the normal distribution", f"log(0.5*(1 + erf(z/{ROOT})))", -1e100, plain=f"log(erfc(-z/{ROOT})/2)"),
     Formula(
@@ -208,8 +224,13 @@ FORMULAS: tuple[Formula, ...] = (
         DIGITS / 10,
         plain="a = exp(10*z); b = exp(-10*z); d = exp(5*z); -log(d/(a + b + d))",
     ),
-    Formula("smooth maximum", "0.1*log(sum[k](exp(10*z*c)))", -BIG / 10, BIG / 10,
-            plain="0.1*log(exp(10*z) + exp(-10*z) + exp(5*z))"),
+    Formula(
+        "smooth maximum",
+        "0.1*log(sum[k](exp(10*z*c)))",
+        -BIG / 10,
+        BIG / 10,
+        plain="0.1*log(exp(10*z) + exp(-10*z) + exp(5*z))",
+    ),
     Formula(
         "log of a product over an axis",
         "log(prod[k](exp(z*c)))",

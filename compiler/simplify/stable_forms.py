@@ -118,6 +118,19 @@ def _ratio(a: Expr, b: Expr) -> Expr | None:
     return c / d if x == y and d != 0 else None
 
 
+def _sides(expression: Expr) -> tuple[Expr, Expr] | None:
+    """a and b where the expression is a^2 + b^2."""
+    if not (expression.is_Add and len(expression.args) == 2):
+        return None
+    sides = []
+    for term in expression.args:
+        c, square = term.as_coeff_Mul()
+        if _negative(c) or not (square.is_Pow and square.exp == 2):
+            return None
+        sides.append(_number(sympy.sqrt(c)) * square.base)
+    return sides[0], sides[1]
+
+
 # ----------------------------------------------------------------------------------------------------------- logarithms
 
 
@@ -263,10 +276,8 @@ def _log_power(expression: Expr) -> Expr | None:
 
 
 def _log_squares(expression: Expr) -> Expr | None:
-    inside = expression.args[0]
-    if inside.is_Add and len(inside.args) == 2 and all(t.is_Pow and t.exp == 2 for t in inside.args):
-        return 2 * log(functions.hypot(*(t.base for t in inside.args)))
-    return None
+    sides = _sides(expression.args[0])
+    return None if sides is None else 2 * log(functions.hypot(*sides))
 
 
 LOGARITHMS: tuple[Form, ...] = (
@@ -693,12 +704,8 @@ SUMS: tuple[Form, ...] = (
 
 
 def _hypot(expression: Expr) -> Expr | None:
-    inside = expression.base
-    if expression.exp != HALF or not inside.is_Add or len(inside.args) != 2:
-        return None
-    if all(t.is_Pow and t.exp == 2 for t in inside.args):
-        return functions.hypot(*(t.base for t in inside.args))
-    return None
+    sides = _sides(expression.base) if expression.exp == HALF else None
+    return None if sides is None else functions.hypot(*sides)
 
 
 POWERS: tuple[Form, ...] = (
