@@ -389,3 +389,7 @@ class negation(_Truth):
 
 TRUTHS: tuple[Any, ...] = (less, less_equal, equal, unequal, both, either, negation)
 """The functions whose value is a truth value."""
+
+STABLE: tuple[Any, ...] = (log1mexp, logcosh, steep_tanh, sigmoid_slope, root1pm1, inverse1pm1, power1pm1, hypot)
+STABLE += (erfcx, ierfcx, log_erfc, log_half_erfc, exp_moment, cos_moment, log_moment)
+"""The functions that the language does not have, and that stable forms are made of."""

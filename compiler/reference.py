@@ -42,6 +42,7 @@ from .graph import (
     placeholder,
     reachable,
 )
+from .scalar import MEANINGS
 
 Array = npt.NDArray[Any]
 Values = Mapping[str, npt.ArrayLike]
@@ -143,6 +144,18 @@ def _by_points(function: Callable[..., Any]) -> Callable[[Array], Array]:
     return over
 
 
+def _by_floats(function: Callable[..., float]) -> Callable[..., Array]:
+    """A function of floats, for arrays; where it has no value, NaN."""
+
+    def at_point(*arguments: float) -> float:
+        try:
+            return function(*arguments)
+        except (ValueError, ZeroDivisionError, OverflowError):
+            return math.nan
+
+    return lambda *arguments: np.asarray(np.vectorize(at_point, otypes=[float])(*arguments))
+
+
 def _xlogy(x: Array, y: Array) -> Array:
     return np.where(x == 0, 0, x * np.log(np.where(x == 0, 1, y)))
 
@@ -208,6 +221,7 @@ _FLOATS = Arithmetic(
         functions.expm1: np.expm1,
         functions.erf: _by_points(mpmath.erf),
         functions.erfc: _by_points(mpmath.erfc),
+        **{kind: _by_floats(MEANINGS[kind]) for kind in functions.STABLE},
         functions.xlogy: _xlogy,
         functions.power: lambda x, y: np.power(x, y),
     },
