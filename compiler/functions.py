@@ -148,7 +148,7 @@ class power1pm1(Function):
         if argindex == 2:
             return (1 + x) ** y * log1p(x)
         near = less(sympy.Abs(x), sympy.Rational(1, 2))
-        return y * where(near, 1 + power1pm1(x, y - 1), power(1 + x, y - 1))
+        return y * where(near, sympy.exp((y - 1) * log1p(x)), power(1 + x, y - 1))
 
 
 class hypot(Function):

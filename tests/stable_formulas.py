@@ -143,7 +143,7 @@ FORMULAS: tuple[Formula, ...] = (
     Formula("focal loss", P + "-(1 - p)^2*log(p)", -DIGITS, DIGITS),
     Formula("log of a power", "log(z^6)", least=1e-300),
     Formula("log of a positive power", "log((1 + z^2)^200)", -SQUARED, SQUARED),
-    Formula("log of a product", "log(exp(z)*(1 + z^2))", -SQUARED, SQUARED),
+    Formula("log of a product", "log(exp(z)*(3 + z^2))", -SQUARED, SQUARED),
     Formula("log of squares", "log(z^2 + (z - 3)^2)", -BIG / 4, BIG / 4),
     Formula("log of 1 + z", "log(1 + z)", -1.0),
     Formula("log of 1 - z", "log(1 - z)", high=1.0),

@@ -129,6 +129,8 @@ def _promising(node: Map) -> bool:
     if isinstance(head, exp):
         inner = node.operands[0]
         return _is(inner, sympy.Mul) and _is(inner.operands[0], functions.softplus)
+    if isinstance(head, sympy.tanh):
+        return _is(node.operands[0], functions.softplus)
     if head.is_Add:
         parts = [_bare(o) for o in node.operands]
         if any(term.is_Number for term in head.args):

@@ -62,7 +62,7 @@ def _table(expression: Expr) -> tuple[Form, ...]:
         return PRODUCTS
     if expression.is_Pow:
         return POWERS
-    return OTHERS if isinstance(expression, exp | xlogy | functions.power) else ()
+    return OTHERS if isinstance(expression, exp | tanh | xlogy | functions.power) else ()
 
 
 # ----------------------------------------------------------------------------------------------------------- components
@@ -731,6 +731,11 @@ def _exp_of_logarithm(expression: Expr) -> Expr | None:
     return None
 
 
+def _tanh_of_softplus(expression: Expr) -> Expr | None:
+    inside = expression.args[0]
+    return functions.steep_tanh(inside) if isinstance(expression, tanh) and isinstance(inside, softplus) else None
+
+
 def _power_of_exp(expression: Expr) -> Expr | None:
     if isinstance(expression, functions.power) and isinstance(expression.args[0], exp):
         return exp(expression.args[0].args[0] * expression.args[1])
@@ -740,6 +745,14 @@ def _power_of_exp(expression: Expr) -> Expr | None:
 OTHERS: tuple[Form, ...] = (
     _form(_log_times, "xlogy", "xlogy(y, sigmoid(x))", "-y*softplus(-x)", "is -inf at x = -750", MACHLER),
     _form(_exp_of_logarithm, "exp_log_sigmoid", "exp(-softplus(-x))", "sigmoid(x)", "loses x above 40", HIGHAM),
+    _form(
+        _tanh_of_softplus,
+        "tanh_softplus",
+        "x*tanh(softplus(x))",
+        "the same, of another gradient",
+        "its gradient 1 - tanh^2 times x loses digits at x = 10",
+        DLMF.format("4.35"),
+    ),
     _form(_power_of_exp, "power_of_exp", "exp(x)^y", "exp(x*y)", "overflows at x = 710 where y is small", HIGHAM),
 )
 
