@@ -23,15 +23,19 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
+def _plain(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
 def _code(text: str) -> str:
-    return "`" + text.replace("|", "\\|") + "`"
+    return f"`{_plain(text)}`"
 
 
 def rules() -> str:
     """The table of rules."""
     return _table(
         ("rule", "as written", "its form", "as written, it", "source"),
-        ((_code(r.name), _code(r.before), _code(r.after), r.why.replace("|", "\\|"), r.source) for r in RULES),
+        ((_code(r.name), _code(r.before), _code(r.after), _plain(r.why), _plain(r.source)) for r in RULES),
     )
 
 
@@ -67,8 +71,8 @@ def test_the_page_has_the_tables(golden: Callable[[Path, str], None]) -> None:
 
 
 def test_gradc_leads() -> None:
-    """No library has all values and gradients of more than a few formulas."""
+    """No library has all values and gradients of any formula."""
     for name in ("torch", "jax"):
         counts = [PEERS[name][f.name] for f in FORMULAS]
         assert all(value <= POINTS and gradient <= POINTS for value, gradient in counts)
-        assert sum(min(pair) == POINTS for pair in counts) <= len(FORMULAS) / 10
+        assert all(min(pair) < POINTS for pair in counts)
