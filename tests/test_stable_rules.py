@@ -1,4 +1,4 @@
-"""The table of stable forms: every row fires, every row can be left out, and where the formula is 0/0 it has its limit."""
+"""The table of stable forms: every row fires, every row can be left out, and what is 0/0 has its limit."""
 
 from __future__ import annotations
 

@@ -338,7 +338,9 @@ class _Writer:
         return tuple(item.name for item in self.program.inputs if item.name in leaves)
 
     def _routine(self, plan: Plan) -> Routine:
-        names = Names(frozenset({"numpy", "DTYPE", "CACHE", "LEAST_ROWS", "MOST_ROWS", *FUNCTIONS, *_MODULE_NAMES, *_ROUTINES}))
+        names = Names(
+            frozenset({"numpy", "DTYPE", "CACHE", "LEAST_ROWS", "MOST_ROWS", *FUNCTIONS, *_MODULE_NAMES, *_ROUTINES})
+        )
         lengths = {symbol: names.fresh(symbol) for symbol in self.symbols}
         return Routine(plan, names, self.dtype, self._label, self._remark, lengths, self.places)
 
@@ -814,5 +816,6 @@ _MODULE_NAMES = frozenset(
 )
 
 _ROUTINES = frozenset(
-    {name for name, _ in ROUTINES.values()} | {"_placed", "_ratio", "_near", "_far", "ERF", "ERFCX", "ERFCX_FAR", "NODES"}
+    {name for name, _ in ROUTINES.values()}
+    | {"_placed", "_ratio", "_near", "_far", "ERF", "ERFCX", "ERFCX_FAR", "NODES"}
 )

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from .. import functions
 
-PLACED = '''
+PLACED = """
 def _placed(found, out):
     if out is None:
         return found
     numpy.copyto(out, found)
     return out
-'''
+"""
 """What all families need."""
 
 ERROR = '''

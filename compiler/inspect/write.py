@@ -288,7 +288,7 @@ def _stop(node: Stop, operands: Sequence[Formula], writer: Writer) -> Formula:
 
 COMPARISONS = {functions.less: "<", functions.less_equal: "<=", functions.equal: "==", functions.unequal: "!="}
 LOGIC = {functions.both: "and", functions.either: "or", functions.negation: "not"}
-RENAMED = {"Abs": "abs", "ceiling": "ceil"}
+RENAMED = {"Abs": "abs", "ceiling": "ceil", "steep_tanh": "tanh"}
 """Functions that the language calls by another name than SymPy."""
 
 

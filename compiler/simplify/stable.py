@@ -165,7 +165,7 @@ def _has_exponential(node: Node) -> bool:
     """Whether the node is a sum with an exponential in it."""
     if not _is(node, sympy.Add):
         return False
-    return any(_is(o, sympy.Add) and _has_exponential(o) or _is(_bare(o), exp) for o in node.operands)
+    return any(_has_exponential(o) or _is(_bare(o), exp) for o in node.operands)
 
 
 def _bare(node: Node) -> Node:

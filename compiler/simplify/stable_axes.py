@@ -6,6 +6,7 @@ Takes a node and the record of rewritings; gives the node in its stable form, or
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import sympy
 from sympy import Integer, Mul, Pow, exp, log
@@ -51,9 +52,15 @@ SOFTMAX = Rule(
     "stable.softmax", "exp(x)/sum[k](exp(x))", "exp(x - logsumexp[k](x))", "is inf/inf at x = 710", BLANCHARD
 )
 SOFTMAX_MEAN = Rule(
-    "stable.softmax_mean", "sum[k](w*exp(x))/sum[k](exp(x))", "sum[k](w*softmax[k](x))", "is inf/inf at 710", BLANCHARD
+    "stable.softmax_mean",
+    "sum[k](w*exp(x))/sum[k](exp(x))",
+    "sum[k](w*softmax[k](x))",
+    "is inf/inf at x = 710",
+    BLANCHARD,
 )
-ENTROPY_SUM = Rule("stable.entropy_sum", "sum[k](x*log(x))", "sum[k](xlogy(x, x))", "is NaN at 0", DLMF.format("4.4.14"))
+ENTROPY_SUM = Rule(
+    "stable.entropy_sum", "sum[k](x*log(x))", "sum[k](xlogy(x, x))", "is NaN at 0", DLMF.format("4.4.14")
+)
 COVARIANCE = Rule(
     "stable.covariance",
     "mean(x*y) - mean(x)*mean(y)",
@@ -76,6 +83,7 @@ AXES_RULES: tuple[Rule, ...] = (
 def over_axes(graph: Graph, node: Map, record: Rewrites) -> Node:
     """The node in the form that the first rule gives it; the node where none fits."""
     head = node.expression
+    rules: tuple[tuple[Rule, Callable[[Graph, Map], Node | None]], ...]
     if isinstance(head, log) and isinstance(head.args[0], sympy.Symbol):
         rules = ((LOGSUMEXP, _log_of_sum), (LOG_PRODUCT, _log_of_product), (LOG_SELECTION, _log_of_selection))
     elif head.is_Mul:
@@ -247,8 +255,8 @@ def _instead(graph: Graph, node: Map, top: Node, bottom: Node, share: Node) -> N
 # ---------------------------------------------------------------------------------------------------------- covariances
 
 
-def _mean(node: Node) -> tuple[Counter[int], tuple[Axis, ...]] | None:
-    """Of a sum over axes divided by their length: the factors under the sum, and the axes."""
+def _mean(node: Node) -> Contract | None:
+    """The sum, where the node is a sum over axes divided by their length."""
     if not isinstance(node, Map) or not node.expression.is_Mul:
         return None
     total = node.operands[0]
@@ -260,7 +268,7 @@ def _mean(node: Node) -> tuple[Counter[int], tuple[Axis, ...]] | None:
         fits = node.expression == _0 / _1 and isinstance(divisor, Size) and divisor.length == length
     else:
         fits = node.expression == _0 / length
-    return (_factors(total.operands), total.summed) if fits else None
+    return total if fits else None
 
 
 def _length(node: Contract) -> sympy.Expr:
@@ -283,9 +291,9 @@ def _factors(nodes: tuple[Node, ...]) -> Counter[int]:
 
 
 def _covariance(graph: Graph, node: Map) -> Node | None:
-    joint = _mean(node.operands[0])
-    product = node.operands[1]
-    if joint is None or not isinstance(product, Map):
+    average, product = node.operands
+    joint = _mean(average)
+    if joint is None or not isinstance(average, Map) or not isinstance(product, Map):
         return None
     if product.expression == SQUARE:
         means = (product.operands[0], product.operands[0])
@@ -293,14 +301,15 @@ def _covariance(graph: Graph, node: Map) -> Node | None:
         means = (product.operands[0], product.operands[1])
     else:
         return None
-    parts = [_mean(mean) for mean in means]
-    if any(part is None or part[1] != joint[1] for part in parts):
-        return None
-    if sum((part[0] for part in parts if part is not None), Counter()) != joint[0]:
-        return None
     centred = []
+    factors: Counter[int] = Counter()
     for mean in means:
-        assert isinstance(mean.operands[0], Contract)
-        centred.append(graph.map(SUBTRACT, [multiply(graph, Integer(1), mean.operands[0].operands, []), mean]))
-    total = graph.contract(centred, joint[1])
-    return build(graph, node.operands[0].expression, [total, *node.operands[0].operands[1:]])
+        total = _mean(mean)
+        if total is None or total.summed != joint.summed:
+            return None
+        factors += _factors(total.operands)
+        centred.append(graph.map(SUBTRACT, [multiply(graph, Integer(1), total.operands, []), mean]))
+    if factors != _factors(joint.operands):
+        return None
+    whole = graph.contract(centred, joint.summed)
+    return build(graph, average.expression, [whole, *average.operands[1:]])

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import sympy
-from sympy import Add, Expr, Integer, Mul, Pow, Rational, cos, cosh, exp, log, sin, sinh, tanh
+from sympy import Add, Expr, Integer, Mul, Rational, cos, cosh, exp, log, sin, sinh, tanh
 
 from .. import functions
 from ..functions import expm1, log1p, sigmoid, softplus, xlogy
@@ -150,7 +150,7 @@ def _log_of_difference(expression: Expr) -> Expr | None:
     if not (inside.is_Add and len(inside.args) == 2):
         return None
     (c, x), (d, y) = (term.as_coeff_Mul() for term in inside.args)
-    if not {c, d} == {Integer(1), Integer(-1)}:
+    if {c, d} != {Integer(1), Integer(-1)}:
         return None
     if not all(isinstance(v, exp) or v == 1 for v in (x, y)):
         return None
@@ -249,7 +249,8 @@ def _log_product(expression: Expr) -> Expr | None:
     inside = expression.args[0]
     if not inside.is_Mul:
         return None
-    tame, rest = [], []
+    tame: list[Expr] = []
+    rest: list[Expr] = []
     for factor in inside.args:
         (tame if _is_tame(factor) else rest).append(factor)
     number, others = Mul(*rest).as_coeff_Mul()
@@ -286,9 +287,7 @@ LOGARITHMS: tuple[Form, ...] = (
         _log_of_difference, "log_difference", "log(exp(a) - exp(b))", "a + log1mexp(b - a)", "overflows at 710", MACHLER
     ),
     _form(_softplus, "softplus", "log(1 + exp(x))", "softplus(x)", "overflows at x = 710, and is 0 at -40", MACHLER),
-    _form(
-        _logaddexp, "logaddexp", "log(exp(a) + exp(b))", "a + softplus(b - a)", "overflows at a = 710", BLANCHARD
-    ),
+    _form(_logaddexp, "logaddexp", "log(exp(a) + exp(b))", "a + softplus(b - a)", "overflows at a = 710", BLANCHARD),
     _form(_asinh, "asinh", "log(x + sqrt(x^2 + 1))", "asinh(x)", "is log(0) at x = -1e9", KAHAN),
     _form(_atanh, "atanh", "log((1 + x)/(1 - x))", "2*atanh(x)", "is 0 at x = 1e-17", KAHAN),
     _form(_log1p, "log1p", "log(1 + x)", "log1p(x)", "is 0 at x = 1e-17", HIGHAM),
@@ -300,9 +299,7 @@ LOGARITHMS: tuple[Form, ...] = (
         _log_product, "log_product", "log(x*y), x > 0", "log(x) + log(y)", "overflows where the product does", HIGHAM
     ),
     _form(_log_power, "log_power", "log(x^k), x > 0 or k even", "k*log(|x|)", "overflows where x^k does", HIGHAM),
-    _form(
-        _log_squares, "log_squares", "log(x^2 + y^2)", "2*log(hypot(x, y))", "overflows at x = 1e155", KAHAN
-    ),
+    _form(_log_squares, "log_squares", "log(x^2 + y^2)", "2*log(hypot(x, y))", "overflows at x = 1e155", KAHAN),
 )
 
 
@@ -418,11 +415,11 @@ def _tanh(expression: Expr) -> Expr | None:
             rest = Mul(*(f for f in factors if f is not top and f is not below))
             if isinstance(top, sinh) and below == cosh(top.args[0]) ** -1:
                 return rest * functions.steep_tanh(top.args[0])
-            if isinstance(top, sinh) and below.is_Pow and below.exp == -1:
-                parts = _exponentials(below.base.args) if below.base.is_Add else None
-                if parts is not None and len(parts) == 2 and {a for _, a in parts} == {top.args[0], -top.args[0]}:
-                    if parts[0][0] == parts[1][0]:
-                        return rest * functions.steep_tanh(top.args[0]) / (2 * parts[0][0])
+            if isinstance(top, sinh) and below.is_Pow and below.exp == -1 and below.base.is_Add:
+                parts = _exponentials(below.base.args) or []
+                x, c = top.args[0], parts[0][0] if parts else Integer(0)
+                if len(parts) == 2 and set(parts) == {(c, x), (c, -x)}:
+                    return rest * functions.steep_tanh(x) / (2 * c)
             if isinstance(top, sinh) and below == sympy.sech(top.args[0]):
                 return rest * functions.steep_tanh(top.args[0])
             base, n = below.as_base_exp()
@@ -498,9 +495,7 @@ def _entropy(expression: Expr) -> Expr | None:
 
 PRODUCTS: tuple[Form, ...] = (
     _form(_sigmoid, "sigmoid", "1/(1 + exp(-x))", "sigmoid(x)", "its gradient is inf/inf at x = -800", HIGHAM),
-    _form(
-        _sigmoid_complement, "sigmoid_complement", "sigmoid(-x)*exp(x)", "sigmoid(x)", "is 0*inf at x = 800", HIGHAM
-    ),
+    _form(_sigmoid_complement, "sigmoid_complement", "sigmoid(-x)*exp(x)", "sigmoid(x)", "is 0*inf at x = 800", HIGHAM),
     _form(_tanh, "tanh", "(exp(x) - exp(-x))/(exp(x) + exp(-x))", "tanh(x)", "is inf/inf at x = 800", KAHAN),
     _form(
         _sigmoid_slope,
@@ -513,9 +508,7 @@ PRODUCTS: tuple[Form, ...] = (
     _form(_odds, "odds", "sigmoid(x)/sigmoid(-x)", "exp(x)", "is 0/1 at x = -800", HIGHAM),
     _form(_shares, "share", "exp(a)/(exp(a) + exp(b))", "sigmoid(a - b)", "is inf/inf at a = 800", BLANCHARD),
     _form(_erfcx, "erfcx", "exp(x^2)*erfc(x)", "erfcx(x)", "is inf*0 at x = 28", CODY),
-    _form(
-        _removable, "removable", "sin(x)/x", "sinc(x)", "is 0/0 at x = 0, and its gradient cancels nearby", HIGHAM
-    ),
+    _form(_removable, "removable", "sin(x)/x", "sinc(x)", "is 0/0 at x = 0, and its gradient cancels nearby", HIGHAM),
     _form(_sign, "sign", "x/|x|", "sign(x)", "is 0/0 at x = 0", "the derivative of |x| at 0 is 0 in this language"),
     _form(_entropy, "entropy", "x*log(x)", "xlogy(x, x)", "is 0*inf at x = 0", DLMF.format("4.4.14")),
 )
@@ -541,7 +534,7 @@ def _complement(expression: Expr) -> Expr | None:
     return None
 
 
-COMPLEMENTS: tuple[tuple[type, Expr, Fit], ...] = (
+COMPLEMENTS: tuple[tuple[type, Expr, Callable[[Expr], Expr]], ...] = (
     (sigmoid, Integer(-1), lambda x: sigmoid(-x)),
     (sigmoid, Integer(-2), lambda x: -functions.steep_tanh(x / 2)),
     (tanh, Integer(-1), lambda x: 2 * sigmoid(-2 * x)),
@@ -556,9 +549,7 @@ COMPLEMENTS: tuple[tuple[type, Expr, Fit], ...] = (
 
 
 def _complement_of(kind: type) -> Fit:
-    return lambda expression: (
-        _complement(expression) if any(isinstance(f, kind) for f in _heads(expression)) else None
-    )
+    return lambda expression: _complement(expression) if any(isinstance(f, kind) for f in _heads(expression)) else None
 
 
 def _heads(expression: Expr) -> list[Expr]:
