@@ -14,7 +14,6 @@ from sympy import Integer, Mul, Pow, exp, log
 from ..elementary import MULTIPLY, SQUARE, SUBTRACT, build, multiply
 from ..functions import softplus, xlogy
 from ..graph import (
-    Axis,
     Constant,
     Contract,
     Gather,

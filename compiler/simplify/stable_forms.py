@@ -529,7 +529,7 @@ def _complement(expression: Expr) -> Expr | None:
     coefficient, f = rest.as_coeff_Mul()
     ratio = coefficient / number
     for kind, scale, form in COMPLEMENTS:
-        if isinstance(f, kind) and ratio == scale:
+        if f.func == kind and ratio == scale:
             return number * form(f.args[0])
     return None
 
