@@ -12,6 +12,8 @@ from typing import Any
 import sympy
 from sympy import Expr, Function, Integer
 
+TWO_OVER_ROOT_PI = sympy.Float(1.1283791670955126)
+
 
 class sigmoid(Function):
     """1/(1 + exp(-x))."""
@@ -77,6 +79,182 @@ class expm1(Function):
 
     def fdiff(self, argindex: int = 1) -> Expr:
         return sympy.exp(self.args[0])
+
+
+class log1mexp(Function):
+    """log(1 - exp(x)), for x < 0."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return -1 / expm1(-self.args[0])
+
+
+class logcosh(Function):
+    """log(cosh(x))."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return steep_tanh(self.args[0])
+
+
+class steep_tanh(Function):
+    """tanh(x), with a derivative that is right where it is small: 1 - tanh(x)^2 is 0 at x = 20, and a pass cheaper."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return sympy.sech(self.args[0]) ** 2
+
+
+class sigmoid_slope(Function):
+    """sigmoid(x)*sigmoid(-x)."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return -self * steep_tanh(self.args[0] / 2)
+
+    def _eval_is_positive(self) -> bool:
+        return True
+
+
+class root1pm1(Function):
+    """sqrt(1 + x) - 1."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return 1 / (2 * sympy.sqrt(1 + self.args[0]))
+
+
+class inverse1pm1(Function):
+    """1/(1 + x) - 1."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return -1 / (1 + self.args[0]) ** 2
+
+
+class power1pm1(Function):
+    """(1 + x)^y - 1."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        x, y = self.args
+        if argindex == 2:
+            return (1 + x) ** y * log1p(x)
+        near = less(sympy.Abs(x), sympy.Rational(1, 2))
+        return y * where(near, sympy.exp((y - 1) * log1p(x)), power(1 + x, y - 1))
+
+
+class hypot(Function):
+    """sqrt(x^2 + y^2); its derivative at 0 is 0, a subgradient."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return where(equal(self, 0), Integer(0), self.args[argindex - 1] / self)
+
+
+class erf(Function):
+    """2/sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return TWO_OVER_ROOT_PI * sympy.exp(-(self.args[0] ** 2))
+
+
+class erfc(Function):
+    """1 - erf(x)."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return -TWO_OVER_ROOT_PI * sympy.exp(-(self.args[0] ** 2))
+
+    def _eval_is_positive(self) -> bool:
+        return True
+
+
+class erfcx(Function):
+    """exp(x^2)*erfc(x)."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return -2 * ierfcx(self.args[0])
+
+    def _eval_is_positive(self) -> bool:
+        return True
+
+
+class ierfcx(Function):
+    """exp(x^2) times the integral of erfc from x on: 1/sqrt(pi) - x*erfcx(x)."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        x = self.args[0]
+        return 2 * x * self - erfcx(x)
+
+    def _eval_is_positive(self) -> bool:
+        return True
+
+
+class log_erfc(Function):
+    """log(erfc(x))."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return -TWO_OVER_ROOT_PI / erfcx(self.args[0])
+
+
+class log_half_erfc(Function):
+    """log(erfc(x)/2), which is the logarithm of a normal tail: it is near 0 where x is far below 0."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return -TWO_OVER_ROOT_PI / erfcx(self.args[0])
+
+
+class exp_moment(Function):
+    """The integral of t^n exp(x*t) for t from 0 to 1, of a whole n: (exp(x) - 1)/x of n = 0, and its derivatives."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        n, x = self.args
+        return exp_moment(n + 1, x)
+
+    def _eval_is_positive(self) -> bool:
+        return True
+
+
+class cos_moment(Function):
+    """The integral of t^n cos(x*t + n*pi/2) for t from 0 to 1: sin(x)/x of n = 0, and its derivatives."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        n, x = self.args
+        return cos_moment(n + 1, x)
+
+
+class log_moment(Function):
+    """The nth derivative of log(1 + x)/x, of a whole n: (-1)^n n! times the integral of t^n/(1 + x*t)^(n + 1)."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        n, x = self.args
+        return log_moment(n + 1, x)
 
 
 class xlogy(Function):
@@ -211,3 +389,7 @@ class negation(_Truth):
 
 TRUTHS: tuple[Any, ...] = (less, less_equal, equal, unequal, both, either, negation)
 """The functions whose value is a truth value."""
+
+STABLE: tuple[Any, ...] = (log1mexp, logcosh, steep_tanh, sigmoid_slope, root1pm1, inverse1pm1, power1pm1, hypot)
+STABLE += (erfcx, ierfcx, log_erfc, log_half_erfc, exp_moment, cos_moment, log_moment)
+"""The functions that the language does not have, and that stable forms are made of."""

@@ -18,6 +18,7 @@ from .graph import Axis, Contract, Graph, LinearAlgebra, Map, Node, Program, Red
 from .simplify.order import in_pairs
 
 _0, _1, _2 = placeholder(0), placeholder(1), placeholder(2)
+_LN2 = sympy.Float(float(sympy.log(2).evalf(20)))
 LONGEST_CHAIN = 64
 """The largest whole power that is written as multiplications."""
 LEAST = {"float64": sympy.Float(-1.7976931348623157e308), "float32": sympy.Float(-3.4028234663852886e38)}
@@ -94,9 +95,28 @@ def _lowered_operand(difference: Node, x: Node) -> Node | None:
 # ------------------------------------------------------------------------------------------------------------ pointwise
 
 
+_SLOPE = _1 / (1 + _1) ** 2
+
 REPLACED: dict[type, Expr] = {
     functions.relu: functions.maximum(_0, Integer(0)),
     functions.softplus: functions.maximum(_0, Integer(0)) + functions.log1p(sympy.exp(-sympy.Abs(_0))),
+    functions.log1mexp: functions.where(
+        functions.less(-_LN2, _0), sympy.log(-functions.expm1(_0)), functions.log1p(-sympy.exp(_0))
+    ),
+    functions.logcosh: functions.where(
+        functions.less(sympy.Abs(_0), 1),
+        functions.log1p(2 * sympy.sinh(_0 / 2) ** 2),
+        sympy.Abs(_0) + functions.log1p(sympy.exp(-2 * sympy.Abs(_0))) - _LN2,
+    ),
+    functions.steep_tanh: sympy.tanh(_0),
+    functions.sigmoid_slope: _SLOPE.xreplace({_1: sympy.exp(-sympy.Abs(_0))}),
+    functions.root1pm1: _0 / (1 + sympy.sqrt(1 + _0)),
+    functions.inverse1pm1: -_0 / (1 + _0),
+    functions.power1pm1: functions.where(
+        functions.less(sympy.Abs(_0), Rational(1, 2)),
+        functions.expm1(_1 * functions.log1p(_0)),
+        functions.power(1 + _0, _1) - 1,
+    ),
     functions.xlogy: _0 * sympy.log(functions.where(functions.equal(_0, Integer(0)), Integer(1), _1)),
     functions.sigmoid: 1 / (1 + sympy.exp(-_0)),
     sympy.sec: 1 / sympy.cos(_0),
@@ -108,6 +128,14 @@ REPLACED: dict[type, Expr] = {
 }
 """Functions in terms of ufuncs, exact where NumPy has none of that name."""
 
+_SAFE = functions.where(functions.equal(_0, Integer(0)), Integer(1), _0)
+QUOTIENTS: dict[type, Expr] = {
+    functions.exp_moment: functions.expm1(_SAFE) / _SAFE,
+    functions.cos_moment: sympy.sin(_SAFE) / _SAFE,
+    functions.log_moment: functions.log1p(_SAFE) / _SAFE,
+}
+"""What the moments of order 0 are where x is not 0; at 0 they are 1. Those of other orders have a routine."""
+
 
 def _map(graph: Graph, node: Map, operands: tuple[Node, ...], dtype: str) -> Node:
     head = node.expression
@@ -118,6 +146,10 @@ def _map(graph: Graph, node: Map, operands: tuple[Node, ...], dtype: str) -> Nod
     if type(head) in REPLACED:
         plain = [build(graph, argument, operands) for argument in arguments]
         return build(graph, REPLACED[type(head)], plain)
+    if type(head) in QUOTIENTS and arguments[0] == 0:
+        x = build(graph, arguments[1], operands)
+        at_0 = functions.equal(_0, Integer(0))
+        return build(graph, functions.where(at_0, Integer(1), QUOTIENTS[type(head)]), [x])
     if isinstance(head, sympy.sin | sympy.cos) and dtype == "float64" and node.axes and node.trained:
         return _half_angle(graph, isinstance(head, sympy.sin), build(graph, arguments[0], operands))
     if head.is_Pow and head.exp.is_Number and operands:

@@ -44,6 +44,7 @@ from .graph import (
     placeholder,
     reachable,
 )
+from .scalar import MEANINGS
 
 Array = npt.NDArray[Any]
 Values = Mapping[str, npt.ArrayLike]
@@ -134,6 +135,29 @@ def _softplus(x: Array) -> Array:
     return np.where(x.real >= 0, x, 0) + _log1p(np.exp(_nearer_zero(x)))
 
 
+def _erf(x: Array) -> Array:
+    """By its first derivative for complex numbers, which are those of the complex step, near the real line."""
+    real = np.asarray(np.vectorize(math.erf, otypes=[float])(x.real))
+    return real if not np.iscomplexobj(x) else real + 1j * x.imag * 2 / math.sqrt(math.pi) * np.exp(-(x.real**2))
+
+
+def _erfc(x: Array) -> Array:
+    real = np.asarray(np.vectorize(math.erfc, otypes=[float])(x.real))
+    return real if not np.iscomplexobj(x) else real - 1j * _erf(x).imag
+
+
+def _by_floats(function: Callable[..., float]) -> Callable[..., Array]:
+    """A function of floats, for arrays; where it has no value, NaN."""
+
+    def at_point(*arguments: float) -> float:
+        try:
+            return function(*arguments)
+        except (ValueError, ZeroDivisionError, OverflowError):
+            return math.nan
+
+    return lambda *arguments: np.asarray(np.vectorize(at_point, otypes=[float])(*arguments))
+
+
 def _xlogy(x: Array, y: Array) -> Array:
     return np.where(x == 0, 0, x * np.log(np.where(x == 0, 1, y)))
 
@@ -197,6 +221,9 @@ FLOATS = Arithmetic(
         functions.softplus: _softplus,
         functions.log1p: _log1p,
         functions.expm1: np.expm1,
+        functions.erf: _erf,
+        functions.erfc: _erfc,
+        **{kind: _by_floats(MEANINGS[kind]) for kind in functions.STABLE},
         functions.xlogy: _xlogy,
         functions.power: lambda x, y: np.power(x, y),
     },
@@ -261,6 +288,8 @@ _MULTIPRECISION = Arithmetic(
         functions.softplus: _real_or_nan(lambda x: mpmath.log1p(mpmath.exp(x))),
         functions.log1p: _real_or_nan(lambda x: mpmath.log1p(x)),
         functions.expm1: _real_or_nan(lambda x: mpmath.expm1(x)),
+        functions.erf: _real_or_nan(lambda x: mpmath.erf(x)),
+        functions.erfc: _real_or_nan(lambda x: mpmath.erfc(x)),
         functions.xlogy: _real_or_nan(lambda x, y: x * mpmath.log(y) if x else mpmath.mpf(0)),
         functions.power: _real_or_nan(lambda x, y: x**y),
     },

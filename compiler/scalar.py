@@ -23,6 +23,18 @@ def _softplus(x: float) -> float:
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
+def _moment(n: float, x: float, kind: str) -> float:
+    """The nth derivative of (exp(x) - 1)/x, sin(x)/x or log(1 + x)/x."""
+    import mpmath
+
+    inside = {
+        "exp": lambda t: t**n * mpmath.exp(x * t),
+        "cos": lambda t: t**n * mpmath.cos(x * t + n * mpmath.pi / 2),
+        "log": lambda t: (-1) ** int(n) * mpmath.factorial(n) * t**n / (1 + x * t) ** (n + 1),
+    }[kind]
+    return float(mpmath.quad(inside, [0, 1]))
+
+
 MEANINGS: dict[type, Callable[..., float]] = {
     sympy.exp: math.exp,
     sympy.log: math.log,
@@ -36,6 +48,7 @@ MEANINGS: dict[type, Callable[..., float]] = {
     sympy.sinh: math.sinh,
     sympy.cosh: math.cosh,
     sympy.tanh: math.tanh,
+    sympy.sech: lambda x: 1 / math.cosh(x),
     sympy.asinh: math.asinh,
     sympy.acosh: math.acosh,
     sympy.atanh: math.atanh,
@@ -49,6 +62,23 @@ MEANINGS: dict[type, Callable[..., float]] = {
     functions.step: lambda x: float(x > 0),
     functions.log1p: math.log1p,
     functions.expm1: math.expm1,
+    functions.log1mexp: lambda x: math.log(-math.expm1(x)) if x > -0.7 else math.log1p(-math.exp(x)),
+    functions.logcosh: lambda x: abs(x) + math.log1p(math.exp(-2 * abs(x))) - math.log(2),
+    functions.steep_tanh: math.tanh,
+    functions.sigmoid_slope: lambda x: _sigmoid(x) * _sigmoid(-x),
+    functions.root1pm1: lambda x: x / (1 + math.sqrt(1 + x)),
+    functions.inverse1pm1: lambda x: -x / (1 + x),
+    functions.power1pm1: lambda x, y: math.expm1(y * math.log1p(x)),
+    functions.hypot: math.hypot,
+    functions.erf: math.erf,
+    functions.erfc: math.erfc,
+    functions.erfcx: lambda x: math.exp(x * x) * math.erfc(x),
+    functions.ierfcx: lambda x: 1 / math.sqrt(math.pi) - x * math.exp(x * x) * math.erfc(x),
+    functions.log_erfc: lambda x: math.log(math.erfc(x)),
+    functions.log_half_erfc: lambda x: math.log(math.erfc(x) / 2),
+    functions.exp_moment: lambda n, x: _moment(n, x, "exp"),
+    functions.cos_moment: lambda n, x: _moment(n, x, "cos"),
+    functions.log_moment: lambda n, x: _moment(n, x, "log"),
     functions.xlogy: lambda x, y: 0.0 if x == 0 else x * math.log(y),
     functions.power: lambda x, y: x**y,
     functions.maximum: max,

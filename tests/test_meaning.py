@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -133,6 +134,7 @@ MEANINGS: dict[str, Callable[[], Any]] = {
     "elu(y, 2)": lambda: np.where(D.y > 0, D.y, 2 * np.expm1(D.y)),
     "relu(y) + step(y) + sign(y)": lambda: np.maximum(D.y, 0) + (D.y > 0) + np.sign(D.y),
     "floor(y) + ceil(y)": lambda: np.floor(D.y) + np.ceil(D.y),
+    "erf(y) - erfc(2 * y)": lambda: np.array([math.erf(v) - math.erfc(2 * v) for v in D.y]),
     "xlogy(abs(y), 2)": lambda: abs(D.y) * np.log(2),
     "sin(pi * y)": lambda: np.sin(np.pi * D.y),
     "stop_gradient(w) @ A": lambda: D.w @ D.A,

@@ -114,7 +114,7 @@ def _sigmoid(x: float) -> float:
 _DOUBLE: dict[str, Callable[..., float]] = {
     **{name: getattr(math, name) for name in ("exp", "log", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan")},
     **{name: getattr(math, name) for name in ("sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "atan2")},
-    **{name: getattr(math, name) for name in ("log1p", "expm1", "floor", "ceil")},
+    **{name: getattr(math, name) for name in ("log1p", "expm1", "erf", "erfc", "floor", "ceil")},
     "abs": abs,
     "sign": lambda x: float((x > 0) - (x < 0)),
     "step": lambda x: float(x > 0),

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .support import OF_NUMPY
+from . import special, support
 from .ufuncs import FUNCTIONS
 
 
@@ -145,7 +145,7 @@ def _objection(node: ast.AST, parent: ast.AST) -> str | None:
         case ast.Name():
             return None
         case ast.Attribute(value=ast.Name(id="numpy"), attr=name, ctx=ast.Load()):
-            return None if name in OF_NUMPY else f"numpy.{name}"
+            return None if name in support.OF_NUMPY | special.OF_NUMPY else f"numpy.{name}"
         case ast.Attribute(value=ast.Attribute(value=ast.Name(id="numpy"), attr=part), attr=name, ctx=ast.Load()):
             return None if name in WITHIN.get(part, ()) else f"numpy.{part}.{name}"
         case ast.Attribute(value=ast.Name(id="self"), attr=name):

@@ -39,6 +39,7 @@ from .allowed import verify
 from .names import Names
 from .numbers import length
 from .routine import RISKY, Ref, Routine
+from .special import ROUTINES, support
 from .support import ALGEBRA, EXPAND, FACTOR, REFUSE, SUPPORT
 from .ufuncs import FUNCTIONS
 
@@ -128,6 +129,7 @@ def emit_numpy(
         SUPPORT
         + "".join(f"\n{text}" for kind, text in (("factor", FACTOR), ("expand", EXPAND)) if writer.variants[kind])
         + _algebra(writer)
+        + support(frozenset(writer.used))
         + "".join(f"\n\n{body}" for body in classes)
         + "\n\n"
         + _face(program, writer)
@@ -155,7 +157,7 @@ def _head(
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", source.name)
     title = re.sub(r"\.model$", "", name)
     digest = hashlib.sha256(source.text.encode()).hexdigest()
-    used = sorted(writer.used)
+    used = sorted(writer.used & FUNCTIONS)
     lines = [
         '"""A model, compiled by gradc: value and gradient in NumPy.',
         "",
@@ -373,7 +375,9 @@ class _Writer:
         return tuple(item.name for item in self.program.inputs if item.name in leaves)
 
     def _routine(self, plan: Plan) -> Routine:
-        names = Names(frozenset({"numpy", "DTYPE", "CACHE", "LEAST_ROWS", "MOST_ROWS", *FUNCTIONS, *_MODULE_NAMES}))
+        names = Names(
+            frozenset({"numpy", "DTYPE", "CACHE", "LEAST_ROWS", "MOST_ROWS", *FUNCTIONS, *_MODULE_NAMES, *_ROUTINES})
+        )
         lengths = {symbol: names.fresh(symbol) for symbol in self.symbols}
         return Routine(plan, names, self.dtype, self._label, self._remark, lengths, self.places, self.matrices)
 
@@ -867,4 +871,9 @@ _MODULE_NAMES = frozenset(
     "_gradient _numbers _lengths _layout _shape _bounded _free _column _read_seeds _Outputs _Metrics _Pullback "
     "_Objective _OBJECTIVES _FACTORED _factor MOST_COLUMNS _EXPANDED _well_conditioned MOST_STATISTICS _MATRICES "
     "_refuse _solve _inverse _cholesky _is_definite _logdet _det".split()
+)
+
+_ROUTINES = frozenset(
+    {name for name, _ in ROUTINES.values()}
+    | {"_placed", "_ratio", "_near", "_far", "ERF", "ERFCX", "ERFCX_FAR", "NODES"}
 )

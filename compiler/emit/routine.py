@@ -41,6 +41,7 @@ from ..graph import (
 from ..plan import Buffer, Plan, is_alias, is_diagonal
 from .names import Names
 from .numbers import integer, length, number
+from .special import ROUTINES
 from .ufuncs import ufunc
 
 RISKY = frozenset(
@@ -59,6 +60,8 @@ RISKY = frozenset(
         "arccos",
         "arccosh",
         "arctanh",
+        "hypot",
+        *(name for name, _ in ROUTINES.values()),
         "square",
         "copyto",
         "where",
@@ -393,6 +396,7 @@ class Routine:
     def _bound_map(self, node: Map) -> str:
         text = self._bound_expression(node)
         mixed = node.dtype == "float" and any(operand.dtype != "float" for operand in node.operands)
+        mixed = mixed or (type(node.expression) in ROUTINES and self.dtype != "float64")
         return f"{self.use('asarray')}({text}, DTYPE)" if mixed else text
 
     def _bound_expression(self, node: Map) -> str:

@@ -11,6 +11,7 @@ from sympy import Expr, Integer
 
 from .. import functions
 from ..graph import is_positive_number
+from .special import ROUTINES
 
 NAMES: dict[type, str] = {
     sympy.exp: "exp",
@@ -34,6 +35,7 @@ NAMES: dict[type, str] = {
     sympy.ceiling: "ceil",
     functions.log1p: "log1p",
     functions.expm1: "expm1",
+    functions.hypot: "hypot",
     functions.power: "power",
     functions.maximum: "maximum",
     functions.minimum: "minimum",
@@ -57,6 +59,8 @@ def ufunc(expression: Expr) -> tuple[str, tuple[Expr, ...]] | None:
     """The name and the arguments, or None where the Map is not one ufunc (`where`, `step`, `as_float`)."""
     if type(expression) in NAMES:
         return NAMES[type(expression)], tuple(expression.args)
+    if type(expression) in ROUTINES:
+        return ROUTINES[type(expression)][0], tuple(expression.args)
     if expression.is_Add:
         return _sum(expression)
     if expression.is_Mul:

@@ -309,7 +309,7 @@ def _factor(node: Factor, operands: Sequence[Formula], writer: Writer) -> Formul
 
 COMPARISONS = {functions.less: "<", functions.less_equal: "<=", functions.equal: "==", functions.unequal: "!="}
 LOGIC = {functions.both: "and", functions.either: "or", functions.negation: "not"}
-RENAMED = {"Abs": "abs", "ceiling": "ceil"}
+RENAMED = {"Abs": "abs", "ceiling": "ceil", "steep_tanh": "tanh"}
 """Functions that the language calls by another name than SymPy."""
 
 

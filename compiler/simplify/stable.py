@@ -2,8 +2,8 @@
 
 Takes a program, gives it with `log(1 + exp(x))`, `1/(1 + exp(-x))`, `log(sum[k](exp(x)))`, `exp(x)/sum[k](exp(x))`
 and their relatives as functions of their own. It runs before differentiation, so that gradients are stable by
-construction, and again after. Each rule names the input on which the naive form fails. A rule looks through named
-values: a formula is found across statements too.
+construction, and again after. A rule looks through named values: a formula is found across statements too. The rows
+about scalar formulas stand in `stable_forms`, those about sums over axes in `stable_axes`.
 """
 
 from __future__ import annotations
@@ -11,352 +11,171 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import sympy
-from sympy import Add, Expr, Integer, Mul, Pow, exp, log
+from sympy import Expr, exp, log
 
-from ..elementary import MULTIPLY, build
-from ..functions import expm1, less, log1p, sigmoid, softplus, where, xlogy
-from ..graph import (
-    Constant,
-    Contract,
-    Gather,
-    Graph,
-    Map,
-    Node,
-    Program,
-    Relabel,
-    Slice,
-    placeholder,
-    rewrite,
-)
+from .. import functions
+from ..elementary import build
+from ..functions import xlogy
+from ..graph import Contract, Graph, Map, Node, Program, placeholder, rewrite
 from .rewrites import Rewrites, Rule
+from .stable_axes import AXES_RULES, over_axes, sum_of_entropies
+from .stable_forms import EXPONENTS, HALF, LOG_EXP, POINTWISE_RULES, ROOT_OF_SQUARE, WRITTEN_ONLY, recognise
 from .window import of_doubles, window
 
-DEPTH = 8
+RULES: tuple[Rule, ...] = (*POINTWISE_RULES, *AXES_RULES)
+"""The table: every rule by its name."""
+
+DEPTH = 12
 """How many operations below a node are looked through."""
 
-_0, _1 = placeholder(0), placeholder(1)
-_LN2 = sympy.Float(float(sympy.log(2).evalf(20)))
+ROUNDS = 4
+"""How many rules may fit the root of a formula one after the other."""
+
+GROWING = (exp, functions.sigmoid, functions.expm1, functions.erfc, sympy.sinh, sympy.cosh, sympy.sech)
+"""Of which two in one product may be inf*0."""
+VANISHING = (sympy.sin, sympy.tan, functions.expm1, functions.log1p, sympy.Abs)
+"""Of which one in a quotient may be 0/0."""
+CANCELLING = (functions.sigmoid, sympy.tanh, exp, sympy.cos, functions.erf, functions.erfc, functions.power)
+"""Of which one may cancel with a number."""
 
 
 def stabilise(program: Program, rewrites: Rewrites | None = None) -> Program:
     """The program with every formula of the table in its stable form."""
     graph = program.graph
-    memo: dict[tuple[Expr, tuple[bool, ...]], Expr] = {}
+    record = rewrites or Rewrites()
+    left = WRITTEN_ONLY if program.gradients else frozenset()
+
+    def allows(rule: str) -> bool:
+        return rule not in left and record.allows(rule)
+
+    memo: dict[tuple[Expr, tuple[bool, ...]], tuple[str, Expr] | None] = {}
 
     def rule(node: Node, operands: tuple[Node, ...]) -> Node:
         new = graph.remake(node, operands) if operands else node
         if isinstance(new, Contract):
-            return _sum_of_entropies(graph, new)
-        if not isinstance(new, Map):
-            return new
-        found = _over_axes(graph, new)
-        if found is not None:
-            return found
-        if not _promising(new):
-            return new
-        seen = window(new, lambda inner: True, DEPTH)
-        key = (seen.expression, tuple(operand.positive for operand in seen.operands))
-        if key not in memo:
-            form = recognise(seen.expression)
-            # The logarithm of a product of which a factor is negative is taken apart into no real number.
-            memo[key] = form if of_doubles(form) else seen.expression
-        # SymPy alone may have seen through the window, as in log(exp(x)).
-        if memo[key] == seen.expression and seen.expression.func is new.expression.func:
-            return new
-        return build(graph, memo[key], seen.operands)
+            return sum_of_entropies(graph, new, record)
+        for _ in range(ROUNDS):
+            if not isinstance(new, Map):
+                break
+            better = over_axes(graph, new, record)
+            if better is new and _promising(new):
+                better = _pointwise(graph, new, allows, record, memo)
+            if better is new:
+                break
+            new = better
+        return new
 
     return rewrite(program, rule)
 
 
+def _pointwise(
+    graph: Graph,
+    node: Map,
+    allows: Callable[[str], bool],
+    record: Rewrites,
+    memo: dict[tuple[Expr, tuple[bool, ...]], tuple[str, Expr] | None],
+) -> Node:
+    seen = window(node, lambda inner: True, DEPTH)
+    key = (seen.expression, tuple(operand.positive for operand in seen.operands))
+    if key not in memo:
+        found = recognise(seen.expression, allows)
+        # The logarithm of a product of which a factor is negative is taken apart into no real number.
+        memo[key] = found if found is not None and of_doubles(found[1]) else None
+    found = memo[key] or _seen_by_sympy(node, seen.expression, allows)
+    if found is None:
+        return node
+    return record.made(found[0], node, build(graph, found[1], seen.operands))
+
+
+def _seen_by_sympy(node: Map, expression: Expr, allows: Callable[[str], bool]) -> tuple[str, Expr] | None:
+    """What SymPy alone has made of the window: exp(a)*exp(b) is exp(a + b), log(exp(x)) is x, sqrt(x^2) is |x|."""
+    head = node.expression
+    if isinstance(head, log):
+        rule = LOG_EXP if not isinstance(expression, log) else None
+    elif isinstance(expression, exp) and head.is_Pow:
+        rule = EXPONENTS
+    elif head.is_Pow:
+        rule = ROOT_OF_SQUARE if head.exp == HALF and isinstance(expression.as_coeff_Mul()[1], sympy.Abs) else None
+    elif head.is_Mul:
+        factors = sum(isinstance(factor, exp) for factor in sympy.Mul.make_args(expression))
+        rule = EXPONENTS if _exponentials(node) > factors else None
+    else:
+        rule = None
+    return (rule.name, expression) if rule is not None and allows(rule.name) else None
+
+
+def _exponentials(node: Node, depth: int = 3) -> int:
+    """How many exponentials over all of the node's axes are factors of it, where one of them has all its axes."""
+    found = 0
+    todo: list[tuple[Node, int]] = [(node, depth)]
+    whole = False
+    while todo:
+        part, left = todo.pop()
+        if not isinstance(part, Map):
+            continue
+        if isinstance(part.expression, exp):
+            found += 1
+            whole = whole or part.names == node.names
+        elif part.expression.is_Mul and left:
+            todo.extend((operand, left - 1) for operand in part.operands)
+    return found if whole else 0
+
+
 def _promising(node: Map) -> bool:
-    """Whether the node's operation is one at which a rule of the table starts."""
+    """Whether the node's operation is one at which a rule of the table starts: its window is costly to make."""
     head = node.expression
-    if isinstance(head, log | xlogy) or head.is_Pow:
+    if isinstance(head, log | xlogy | functions.power):
         return True
-    if head.is_Mul:
-        return any(isinstance(o, Map) and _has_exponential(o) for o in node.operands)
-    return bool(head.is_Add and any(isinstance(o, Map) and _is_complement_of(o) for o in node.operands))
+    if isinstance(head, exp):
+        inner = node.operands[0]
+        return _is(inner, sympy.Mul) and _is(inner.operands[0], functions.softplus)
+    if isinstance(head, sympy.tanh):
+        return _is(node.operands[0], functions.softplus)
+    if head.is_Add:
+        parts = [_bare(o) for o in node.operands]
+        if any(term.is_Number for term in head.args):
+            return any(_is(part, (*CANCELLING, sympy.Pow)) for part in parts)
+        return len(parts) == 2 and all(_is(part, (sympy.Pow, exp, log, functions.log1p)) for part in parts)
+    if head.is_Pow and head.exp == HALF:
+        return _is(node.operands[0], (sympy.Add, sympy.Pow, exp))
+    return bool(head.is_Mul or head.is_Pow) and _may_overflow(node)
 
 
-def _has_exponential(node: Map, depth: int = 2) -> bool:
-    """Whether an exponential or its like stands in the node or near below it, as in 2 + 4*exp(x)."""
-    if node.expression.is_Pow or node.expression.func in (exp, sigmoid, log):
+def _may_overflow(node: Map) -> bool:
+    """Whether a product has factors that a rule asks for."""
+    found: list[Node] = []
+    quotient = False
+    waiting: list[tuple[Node, int]] = [(node, 4)]
+    while waiting:
+        part, left = waiting.pop()
+        if isinstance(part, Map) and left and (part.expression.is_Mul or part.expression.is_Pow):
+            quotient = quotient or any(p.exp == -1 for p in part.expression.atoms(sympy.Pow))
+            waiting.extend((operand, left - 1) for operand in part.operands)
+        else:
+            found.append(part)
+    if node.expression.is_Pow and node.expression.exp != -1 and any(_is(part, exp) for part in found):
         return True
-    return depth > 0 and any(isinstance(o, Map) and _has_exponential(o, depth - 1) for o in node.operands)
+    growing = sum(_is(part, GROWING) for part in found)
+    if growing > 1 or any(_is(part, log) for part in found):
+        return True
+    return quotient and any(_is(part, VANISHING) or _has_exponential(part) for part in found)
 
 
-def _is_complement_of(node: Map) -> bool:
-    return node.expression.func in (sigmoid, exp) or (
-        node.expression.is_Mul and any(isinstance(o, Map) and o.expression.func is sigmoid for o in node.operands)
-    )
+def _has_exponential(node: Node) -> bool:
+    """Whether the node is a sum with an exponential in it."""
+    if not _is(node, sympy.Add):
+        return False
+    return any(_has_exponential(o) or _is(_bare(o), exp) for o in node.operands)
 
 
-# --------------------------------------------------------------------------------------------------- pointwise formulas
-
-
-def recognise(expression: Expr) -> Expr:
-    """The expression with the first rule of the table that fits applied at its root; itself where none fits."""
-    for fit in (_logarithm, _fraction, _difference, _entropy, _log_times):
-        found = fit(expression)
-        if found is not None:
-            return found
-    return expression
-
-
-def _logarithm(expression: Expr) -> Expr | None:
-    if not isinstance(expression, log):
-        return None
-    for fit in LOGARITHMS:
-        found = fit(expression.args[0])
-        if found is not None:
-            return found
-    return None
-
-
-def _log_one_minus_exp(x: Expr) -> Expr:
-    return where(less(-_LN2, x), x + log(expm1(-x)), log1p(-exp(x)))
-
-
-def _log_of_expm1(inside: Expr) -> Expr | None:
-    """log(1 - exp(x)) is 0 at x = -40 where the truth is -4e-18; the difference itself has become an expm1."""
-    coefficient, factor = inside.as_coeff_Mul()
-    return _log_one_minus_exp(factor.args[0]) if coefficient == -1 and isinstance(factor, expm1) else None
-
-
-def _log_one_plus(inside: Expr) -> Expr | None:
-    """log(1 + exp(x)) overflows at x = 710; log(1 + x) loses x below 1e-16."""
-    number, rest = inside.as_coeff_Add()
-    if number == 1 and rest != 0:
-        coefficient, factor = rest.as_coeff_Mul()
-        if isinstance(factor, exp):
-            if coefficient == 1:
-                return softplus(factor.args[0])
-            if coefficient == -1:
-                return _log_one_minus_exp(factor.args[0])
-            if coefficient.is_positive:
-                return softplus(factor.args[0] + log(coefficient).evalf(17))
-        return log1p(rest)
-    if isinstance(number, sympy.Number) and number.is_positive and number != 1 and rest != 0:
-        coefficient, factor = rest.as_coeff_Mul()
-        if isinstance(factor, exp) and coefficient.is_positive:
-            shift = log(coefficient / number)
-            shift = shift.evalf(17) if shift != 0 else shift
-            return softplus(factor.args[0] + shift) + log(number).evalf(17)
-    return None
-
-
-def _log_of_two_exponentials(inside: Expr) -> Expr | None:
-    """log(exp(a) + exp(b)) overflows where a or b is 710."""
-    if inside.is_Add and len(inside.args) == 2 and all(isinstance(t, exp) for t in inside.args):
-        a, b = (t.args[0] for t in inside.args)
-        return a + softplus(b - a)
-    return None
-
-
-def _log_of_sigmoid(inside: Expr) -> Expr | None:
-    """log(sigmoid(x)) is -inf at x = -750 where the truth is -750."""
-    return -softplus(-inside.args[0]) if isinstance(inside, sigmoid) else None
-
-
-def _log_of_product(inside: Expr) -> Expr | None:
-    """log(exp(x)*y) overflows at x = 710; it is x + log(y) where y is positive."""
-    if not inside.is_Mul:
-        return None
-    tame = [f for f in inside.args if isinstance(f, exp | sigmoid)]
-    rest = Mul(*(f for f in inside.args if not isinstance(f, exp | sigmoid)))
-    if not tame or not (rest.is_positive or len(tame) == 1):
-        return None
-    logs = [f.args[0] if isinstance(f, exp) else -softplus(-f.args[0]) for f in tame]
-    return Add(*logs, log(rest)) if rest != 1 else Add(*logs)
-
-
-def _log_of_power(inside: Expr) -> Expr | None:
-    """log(x^k) overflows long before k*log(x) does; it needs x > 0."""
-    if inside.is_Pow and inside.exp.is_Number and inside.base.is_positive:
-        return inside.exp * log(inside.base)
-    return None
-
-
-LOGARITHMS: tuple[Callable[[Expr], Expr | None], ...] = (
-    _log_of_expm1,
-    _log_one_plus,
-    _log_of_two_exponentials,
-    _log_of_sigmoid,
-    _log_of_product,
-    _log_of_power,
-)
-
-
-def _logistic(base: Expr) -> tuple[Expr, Expr] | None:
-    """`(u, c)` where 1/base is sigmoid(-u)/c: base is c*(1 + exp(u)) for a positive number c."""
-    number, rest = base.as_coeff_Add()
-    if not (number.is_positive and rest != 0):
-        return None
-    coefficient, factor = rest.as_coeff_Mul()
-    if not (isinstance(factor, exp) and coefficient.is_positive):
-        return None
-    shift = coefficient / number
-    return (factor.args[0] if shift == 1 else factor.args[0] + log(shift).evalf(17)), number
-
-
-def _fraction(expression: Expr) -> Expr | None:
-    """exp(x)/(1 + exp(x)) is inf/inf at x = 710; sigmoid(-x)*exp(x) is inf*0."""
-    factors = list(Mul.make_args(expression))
-    changed = False
-    for i, factor in enumerate(factors):
-        if factor.is_Pow and factor.exp.is_Integer and factor.exp.is_negative:
-            logistic = _logistic(factor.base)
-            if logistic is not None:
-                u, number = logistic
-                factors[i] = (sigmoid(-u) / number) ** (-factor.exp)
-                changed = True
-    flat = list(Mul.make_args(Mul(*factors)))
-    for i, factor in enumerate(flat):
-        if not isinstance(factor, sigmoid):
-            continue
-        for j, other in enumerate(flat):
-            if isinstance(other, exp):
-                remaining = sympy.expand(other.args[0] + factor.args[0])
-                if remaining == 0:
-                    flat[i], flat[j] = sigmoid(-factor.args[0]), Integer(1)
-                    changed = True
-                    break
-    return Mul(*flat) if changed else None
-
-
-def _difference(expression: Expr) -> Expr | None:
-    """1 - sigmoid(x) is 0 at x = 40 where the truth is 4e-18; exp(x) - 1 loses x below 1e-16."""
-    number, rest = expression.as_coeff_Add()
-    if number == 1:
-        coefficient, factor = rest.as_coeff_Mul()
-        if coefficient == -1 and isinstance(factor, sigmoid):
-            return sigmoid(-factor.args[0])
-        if coefficient == -1 and isinstance(factor, exp):
-            return -expm1(factor.args[0])
-    if number == -1 and isinstance(rest, exp):
-        return expm1(rest.args[0])
-    return None
-
-
-def _entropy(expression: Expr) -> Expr | None:
-    """x*log(x) is 0*inf at x = 0, where its limit is 0."""
-    if not expression.is_Mul:
-        return None
-    for factor in expression.args:
-        if isinstance(factor, log):
-            x = factor.args[0]
-            rest = [f for f in expression.args if f != factor]
-            if all(part in rest for part in Mul.make_args(x)):
-                return Mul(xlogy(x, x), *(f for f in rest if f not in Mul.make_args(x)))
-    return None
-
-
-def _log_times(expression: Expr) -> Expr | None:
-    """xlogy(y, sigmoid(x)) is -inf at x = -750; where log(p) has a stable form and p > 0, it is y times that."""
-    if not isinstance(expression, xlogy) or not expression.args[1].is_positive:
-        return None
-    logarithm = _logarithm(log(expression.args[1]))
-    return None if logarithm is None else expression.args[0] * logarithm
-
-
-# --------------------------------------------------------------------------------------------------- formulas over axes
-
-
-def _over_axes(graph: Graph, node: Map) -> Node | None:
-    head = node.expression
-    if isinstance(head, log) and isinstance(head.args[0], sympy.Symbol):
-        return _log_of_sum(graph, node.operands[0]) or _log_of_selection(graph, node.operands[0])
-    if head.is_Mul:
-        return _softmax(graph, node)
-    return None
-
-
-def _log_of_sum(graph: Graph, inside: Node) -> Node | None:
-    """log(sum(exp(x))) overflows at x = 710; it is logsumexp(x), and a number before the sum adds its logarithm."""
-    found = _sum_of_exponentials(graph, inside)
-    if found is not None:
-        return found
-    if isinstance(inside, Map) and inside.expression.is_Mul:
-        for operand in inside.operands:
-            found = _sum_of_exponentials(graph, operand)
-            if found is None:
-                continue
-            symbol = placeholder(inside.operands.index(operand))
-            rest = inside.expression.xreplace({symbol: Integer(1)})
-            others = build(graph, rest, inside.operands)
-            if others.positive:
-                logarithm = (
-                    graph.constant(log(others.value).evalf(17))
-                    if isinstance(others, Constant)
-                    else graph.map(log(_0), [others])
-                )
-                return graph.sum([found, logarithm])
-    return None
-
-
-def _sum_of_exponentials(graph: Graph, node: Node) -> Node | None:
-    """logsumexp(x) where the node is sum(exp(x))."""
-    if not (isinstance(node, Contract) and len(node.operands) == 1):
-        return None
-    inner = node.operands[0]
-    if not (isinstance(inner, Map) and isinstance(inner.expression, exp)):
-        return None
-    return graph.reduce("logsumexp", build(graph, inner.expression.args[0], inner.operands), node.summed)
-
-
-def _sum_of_entropies(graph: Graph, node: Contract) -> Node:
-    """x*log(x) where a sum over it has made its factors operands."""
-    for operand in node.operands:
-        if not (isinstance(operand, Map) and operand.expression == log(_0)):
-            continue
-        x = operand.operands[0]
-        factors = x.operands if isinstance(x, Map) and x.expression == MULTIPLY else (x,)
-        if all(factor in node.operands for factor in factors):
-            rest = list(node.operands)
-            for factor in (operand, *factors):
-                rest.remove(factor)
-            return graph.contract([*rest, graph.map(xlogy(_0, _0), [x])], node.summed)
+def _bare(node: Node) -> Node:
+    """The node without the number that it is multiplied by."""
+    while isinstance(node, Map) and node.expression.is_Mul and len(node.operands) == 1:
+        if placeholder(0) not in node.expression.args:
+            break
+        node = node.operands[0]
     return node
 
 
-def _log_of_selection(graph: Graph, inside: Node) -> Node | None:
-    """log(p[k = label]) is -inf where p underflows; where log(p) has a stable form, that is selected from."""
-    selections: list[Node] = []
-    base = inside
-    while isinstance(base, Gather | Slice | Relabel):
-        selections.append(base)
-        base = base.operands[0]
-    if not (selections and isinstance(base, Map)):
-        return None
-    whole = graph.map(log(_0), [base])
-    if not isinstance(whole, Map):
-        return None
-    seen = window(whole, lambda inner: True, DEPTH)
-    found = recognise(seen.expression)
-    if isinstance(found, log):
-        return None
-    operands = list(seen.operands)
-    for selection in reversed(selections):
-        operands = [graph.remake(selection, [operand, *selection.operands[1:]]) for operand in operands]
-    return build(graph, found, operands)
-
-
-def _softmax(graph: Graph, node: Map) -> Node | None:
-    """exp(x)/sum(exp(x)) is inf/inf at x = 710; it is exp(x - logsumexp(x))."""
-    for bottom in node.operands:
-        symbol = placeholder(node.operands.index(bottom))
-        if Pow(symbol, -1) not in Mul.make_args(node.expression):
-            continue
-        total = _sum_of_exponentials(graph, bottom)
-        if total is None:
-            continue
-        for top in node.operands:
-            if isinstance(top, Map) and isinstance(top.expression, exp) and top.id != bottom.id:
-                x = build(graph, top.expression.args[0], top.operands)
-                share = graph.map(exp(_0), [build(graph, _0 - _1, [x, total])])
-                rest = node.expression / (placeholder(node.operands.index(top)) / symbol)
-                return graph.product([share, build(graph, rest, node.operands)])
-    return None
-
-
-RULES: tuple[Rule, ...] = ()
+def _is(node: Node, kinds: type | tuple[type, ...]) -> bool:
+    return isinstance(node, Map) and isinstance(node.expression, kinds)

@@ -308,7 +308,7 @@ class _Objective:
             lower_2 = arange(d)
             lower_1_as_d_1 = lower_1[:, None]
             lower_3 = less(lower_2, lower_1_as_d_1)
-            block_rows = _cut(n, 808 * d + 424, self._block)
+            block_rows = _cut(n, 808 * d + 224, self._block)
             several = block_rows < n
             if lengths != self._lengths:
                 s0 = empty((25, d, d), DTYPE)
@@ -321,31 +321,28 @@ class _Objective:
                 b1 = empty((block_rows, 25, d), DTYPE)
                 b2 = empty((block_rows, 25, d), DTYPE)
                 b3 = empty((block_rows, 25), DTYPE)
-                b4 = empty((block_rows, 25), DTYPE)
+                b4 = empty((block_rows,), DTYPE)
                 b5 = empty((block_rows,), DTYPE)
                 b6 = empty((block_rows,), DTYPE)
-                b7 = empty((block_rows,), DTYPE)
                 ones_n = ones((block_rows,), DTYPE)
-                sum_d_log_p = empty((25,), "float64" if several else DTYPE)
-                part_d_log_p = empty((25,), DTYPE) if several else sum_d_log_p
                 sum_d_white = empty((25, d, d), "float64" if several else DTYPE)
                 part_d_white = empty((25, d, d), DTYPE) if several else sum_d_white
-                b8 = empty((block_rows, 25, d), DTYPE)
+                b7 = empty((block_rows, 25, d), DTYPE)
                 sum_d_white_ = empty((25, d), "float64" if several else DTYPE)
                 part_d_white_ = empty((25, d), DTYPE) if several else sum_d_white_
                 sum_d_mu = empty((25, d), "float64" if several else DTYPE)
                 part_d_mu = empty((25, d), DTYPE) if several else sum_d_mu
-                f1 = empty((25, d), DTYPE)
+                sum_d_log_p = empty((25,), "float64" if several else DTYPE)
+                part_d_log_p = empty((25,), DTYPE) if several else sum_d_log_p
+                f0 = empty((25, d), DTYPE)
                 self._buffers = (
-                    s0, s1, s2, ones_d, s3, ones_k, b0, b1, b2, b3, b4, b5, b6, b7, ones_n, sum_d_log_p,
-                    part_d_log_p, sum_d_white, part_d_white, b8, sum_d_white_, part_d_white_, sum_d_mu, part_d_mu,
-                    f1,
+                    s0, s1, s2, ones_d, s3, ones_k, b0, b1, b2, b3, b4, b5, b6, ones_n, sum_d_white, part_d_white,
+                    b7, sum_d_white_, part_d_white_, sum_d_mu, part_d_mu, sum_d_log_p, part_d_log_p, f0,
                 )
             else:
                 (
-                    s0, s1, s2, ones_d, s3, ones_k, b0, b1, b2, b3, b4, b5, b6, b7, ones_n, sum_d_log_p,
-                    part_d_log_p, sum_d_white, part_d_white, b8, sum_d_white_, part_d_white_, sum_d_mu, part_d_mu,
-                    f1,
+                    s0, s1, s2, ones_d, s3, ones_k, b0, b1, b2, b3, b4, b5, b6, ones_n, sum_d_white, part_d_white,
+                    b7, sum_d_white_, part_d_white_, sum_d_mu, part_d_mu, sum_d_log_p, part_d_log_p, f0,
                 ) = self._buffers
             part_d_white_as_k_d_p_d = part_d_white.transpose(0, 2, 1)
             s0_as_k_d_p_d = s0.transpose(0, 2, 1)
@@ -365,26 +362,24 @@ class _Objective:
                         b2[:count].transpose(1, 2, 0),
                         b3[:count],
                         b4[:count],
+                        b4[:count][:, None],
                         b5[:count],
-                        b5[:count][:, None],
                         b6[:count],
-                        b7[:count],
                         ones_n[:count],
-                        b6[:count][:, None],
-                        b4[:count].T,
-                        b7[:count][:, None],
-                        b4[:count][:, :, None],
+                        b5[:count][:, None],
+                        b3[:count][:, :, None],
                         b2[:count].transpose(1, 0, 2),
-                        b8[:count],
-                        b8[:count].transpose(1, 2, 0),
+                        b7[:count],
+                        b7[:count].transpose(1, 2, 0),
                         b1[:count].reshape(-1, 25 * d).T,
+                        b3[:count].T,
                     )
                 )
             self._blocks = blocks
             self._fixed = (
-                s0, lower_3, s1, s2, ones_d, s3, ones_k, part_d_log_p, sum_d_log_p, several, part_d_white,
-                part_d_white_as_k_d_p_d, sum_d_white, s0_as_k_d_p_d, part_d_white_, sum_d_white_, part_d_mu,
-                part_d_mu_as_kd, sum_d_mu, f1, sum_d_log_p_as_k_1, n,
+                s0, lower_3, s1, s2, ones_d, s3, ones_k, part_d_white, part_d_white_as_k_d_p_d, sum_d_white,
+                several, s0_as_k_d_p_d, part_d_white_, sum_d_white_, part_d_mu, part_d_mu_as_kd, sum_d_mu,
+                part_d_log_p, sum_d_log_p, f0, sum_d_log_p_as_k_1, n,
             )
             self.size = 50 * d + 25 * d**2 + 25
             self.rows = lengths.get("n")
@@ -410,7 +405,7 @@ class _Objective:
         gradient_mu = out[25:25 * d + 25].reshape(25, d)
         gradient_log_diag = out[25 * d + 25:50 * d + 25].reshape(25, d)
         gradient_low = out[50 * d + 25:50 * d + 25 * d**2 + 25].reshape(25, d, d)
-        self._places = (gradient_alpha, gradient_mu, gradient_low, gradient_log_diag)
+        self._places = (gradient_mu, gradient_low, gradient_alpha, gradient_log_diag)
 
     @errstate(all="ignore")
     def __call__(self, theta, out=None):
@@ -421,12 +416,12 @@ class _Objective:
         if out is not self._out:
             self._write_to(out)
         (
-            s0, lower_3, s1, s2, ones_d, s3, ones_k, part_d_log_p, sum_d_log_p, several, part_d_white,
-            part_d_white_as_k_d_p_d, sum_d_white, s0_as_k_d_p_d, part_d_white_, sum_d_white_, part_d_mu,
-            part_d_mu_as_kd, sum_d_mu, f1, sum_d_log_p_as_k_1, n,
+            s0, lower_3, s1, s2, ones_d, s3, ones_k, part_d_white, part_d_white_as_k_d_p_d, sum_d_white,
+            several, s0_as_k_d_p_d, part_d_white_, sum_d_white_, part_d_mu, part_d_mu_as_kd, sum_d_mu,
+            part_d_log_p, sum_d_log_p, f0, sum_d_log_p_as_k_1, n,
         ) = self._fixed
         (low, log_diag, alpha, mu) = self._views
-        (gradient_alpha, gradient_mu, gradient_low, gradient_log_diag) = self._places
+        (gradient_mu, gradient_low, gradient_alpha, gradient_log_diag) = self._places
         # line 8: lower = where(index[d] > index[d'], low, 0)
         copyto(s0, 0.0)
         copyto(s0, low, where=lower_3)
@@ -450,13 +445,13 @@ class _Objective:
         d_loss_3 = multiply(n, d_loss_2, s3)
         sum_loss = 0.0
         if several:
-            sum_d_log_p.fill(0.0)
             sum_d_white.fill(0.0)
             sum_d_white_.fill(0.0)
             sum_d_mu.fill(0.0)
+            sum_d_log_p.fill(0.0)
         for (
-            b0, x_as_n_1_d, b1, b2, b0_as_k_d_p_n, b2_as_k_d_n, b3, b4, b5, b5_as_n_1, b6, b7, ones_n,
-            b6_as_n_1, b4_as_k_n, b7_as_n_1, b4_as_n_k_1, b2_as_k_n_d, b8, b8_as_k_d_p_n, b1_as_kd_n,
+            b0, x_as_n_1_d, b1, b2, b0_as_k_d_p_n, b2_as_k_d_n, b3, b4, b4_as_n_1, b5, b6, ones_n,
+            b5_as_n_1, b3_as_n_k_1, b2_as_k_n_d, b7, b7_as_k_d_p_n, b1_as_kd_n, b3_as_k_n,
         ) in self._blocks:
             # line 9: diff = x - mu
             diff = subtract(x_as_n_1_d, mu, b0)
@@ -468,37 +463,31 @@ class _Objective:
             # line 11: log_p = alpha + sum[d](log_diag) - 0.5 * sum[d](white^2)
             log_p_3 = einsum("abc,abc->ab", white, white, out=b3)
             log_p_4 = multiply(log_p_3, 0.5, b3)
-            log_p = subtract(log_p_2, log_p_4, b4)
+            log_p = subtract(log_p_2, log_p_4, b3)
             # line 13: minimize -sum[n](log(sum[k](exp(log_p))) - log(sum[k](exp(alpha))))
-            loss_8 = maximum.reduce(log_p, axis=1, out=b5)
-            loss_9 = maximum(loss_8, -1.7976931348623157e+308, out=b5)
-            loss_10 = subtract(log_p, b5_as_n_1, b4)
-            loss_11 = exp(loss_10, b4)
-            loss_12 = loss_11.dot(ones_k, b6)
-            loss_13 = log(loss_12, b7)
-            loss_14 = add(loss_9, loss_13, b7)
-            loss_15 = subtract(loss_14, loss_7, b5)
+            loss_8 = maximum.reduce(log_p, axis=1, out=b4)
+            loss_9 = maximum(loss_8, -1.7976931348623157e+308, out=b4)
+            loss_10 = subtract(log_p, b4_as_n_1, b3)
+            loss_11 = exp(loss_10, b3)
+            loss_12 = loss_11.dot(ones_k, b5)
+            loss_13 = log(loss_12, b6)
+            loss_14 = add(loss_9, loss_13, b6)
+            loss_15 = subtract(loss_14, loss_7, b6)
             sum_loss += float(loss_15.dot(ones_n))
             # gradient of line 13: minimize -sum[n](log(sum[k](exp(log_p))) - log(sum[k](exp(alpha))))
-            d_loss_4 = maximum(loss_12, 1.0, out=b6)
-            d_loss_5 = divide(loss_11, b6_as_n_1, b4)
+            d_loss_4 = maximum(loss_12, 1.0, out=b5)
+            d_loss_5 = divide(loss_11, b5_as_n_1, b3)
             # gradient of line 11: log_p = alpha + sum[d](log_diag) - 0.5 * sum[d](white^2)
-            d_log_p_1 = b4_as_k_n.dot(ones_n, part_d_log_p)
-            if several:
-                add(sum_d_log_p, part_d_log_p, sum_d_log_p)
-            d_log_p_2 = subtract(log_p_2, b7_as_n_1, b4)
-            d_log_p_3 = subtract(d_log_p_2, log_p_4, b4)
-            d_log_p_4 = exp(d_log_p_3, b4)
-            d_log_p_5 = multiply(white, b4_as_n_k_1, b2)
+            d_log_p_1 = multiply(white, b3_as_n_k_1, b2)
             # gradient of line 10: white = exp(log_diag) * diff + sum[d'](lower * diff[d -> d'])
             matmul(b0_as_k_d_p_n, b2_as_k_n_d, part_d_white_as_k_d_p_d)
             d_white_1 = part_d_white
             if several:
                 add(sum_d_white, part_d_white, sum_d_white)
-            matmul(s0_as_k_d_p_d, b2_as_k_d_n, b8_as_k_d_p_n)
-            d_white_2 = b8
-            d_white_3 = multiply(white_1, d_log_p_5, b1)
-            d_white_4 = einsum("abc,abc->bc", diff, d_log_p_5, out=part_d_white_)
+            matmul(s0_as_k_d_p_d, b2_as_k_d_n, b7_as_k_d_p_n)
+            d_white_2 = b7
+            d_white_3 = multiply(white_1, d_log_p_1, b1)
+            d_white_4 = einsum("abc,abc->bc", diff, d_log_p_1, out=part_d_white_)
             if several:
                 add(sum_d_white_, part_d_white_, sum_d_white_)
             # gradient of line 9: diff = x - mu
@@ -507,16 +496,21 @@ class _Objective:
             d_mu_1 = part_d_mu
             if several:
                 add(sum_d_mu, part_d_mu, sum_d_mu)
-        # gradient of line 5: param alpha[k] ~ normal(0, 1), mu[k, d] ~ normal(0, 1)
-        d_alpha_1 = subtract(d_loss_3, sum_d_log_p, gradient_alpha)
+            # gradient of line 11: log_p = alpha + sum[d](log_diag) - 0.5 * sum[d](white^2)
+            d_log_p_2 = b3_as_k_n.dot(ones_n, part_d_log_p)
+            if several:
+                add(sum_d_log_p, part_d_log_p, sum_d_log_p)
         # gradient of line 10: white = exp(log_diag) * diff + sum[d'](lower * diff[d -> d'])
-        d_white_5 = multiply(white_1, sum_d_white_, f1)
+        d_white_5 = multiply(white_1, sum_d_white_, f0)
         # gradient of line 9: diff = x - mu
         d_mu_2 = negative(sum_d_mu, gradient_mu)
         # gradient of line 6: param log_diag[k, d] = 0, low[k, d, d'] = 0
         copyto(gradient_low, 0.0)
         copyto(gradient_low, sum_d_white, where=lower_3)
         d_low_1 = gradient_low
+        # gradient of line 5: param alpha[k] ~ normal(0, 1), mu[k, d] ~ normal(0, 1)
+        d_alpha_1 = subtract(d_loss_3, sum_d_log_p, gradient_alpha)
+        # gradient of line 6: param log_diag[k, d] = 0, low[k, d, d'] = 0
         d_log_diag_1 = subtract(d_white_5, sum_d_log_p_as_k_1, gradient_log_diag)
         return -sum_loss, out
 
