@@ -124,6 +124,8 @@ def _exponentials(node: Node, depth: int = 3) -> int:
 def _promising(node: Map) -> bool:
     """Whether the node's operation is one at which a rule of the table starts: its window is costly to make."""
     head = node.expression
+    if not node.operands:
+        return False
     if isinstance(head, log | xlogy | functions.power):
         return True
     if isinstance(head, exp):
