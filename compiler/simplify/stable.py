@@ -130,7 +130,7 @@ def _promising(node: Map) -> bool:
         return True
     if isinstance(head, exp):
         inner = node.operands[0]
-        return _is(inner, sympy.Mul) and _is(inner.operands[0], functions.softplus)
+        return _is(inner, sympy.Mul) and any(_is(o, functions.softplus) for o in inner.operands)
     if isinstance(head, sympy.tanh):
         return _is(node.operands[0], functions.softplus)
     if head.is_Add:
