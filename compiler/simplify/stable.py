@@ -124,11 +124,13 @@ def _exponentials(node: Node, depth: int = 3) -> int:
 def _promising(node: Map) -> bool:
     """Whether the node's operation is one at which a rule of the table starts: its window is costly to make."""
     head = node.expression
+    if not node.operands:
+        return False
     if isinstance(head, log | xlogy | functions.power):
         return True
     if isinstance(head, exp):
         inner = node.operands[0]
-        return _is(inner, sympy.Mul) and _is(inner.operands[0], functions.softplus)
+        return _is(inner, sympy.Mul) and any(_is(o, functions.softplus) for o in inner.operands)
     if isinstance(head, sympy.tanh):
         return _is(node.operands[0], functions.softplus)
     if head.is_Add:

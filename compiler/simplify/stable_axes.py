@@ -256,7 +256,7 @@ def _instead(graph: Graph, node: Map, top: Node, bottom: Node, share: Node) -> N
 
 def _mean(node: Node) -> Contract | None:
     """The sum, where the node is a sum over axes divided by their length."""
-    if not isinstance(node, Map) or not node.expression.is_Mul:
+    if not isinstance(node, Map) or not node.expression.is_Mul or not node.operands:
         return None
     total = node.operands[0]
     if not isinstance(total, Contract):
