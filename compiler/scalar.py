@@ -68,7 +68,7 @@ MEANINGS: dict[type, Callable[..., float]] = {
     functions.sigmoid_slope: lambda x: _sigmoid(x) * _sigmoid(-x),
     functions.root1pm1: lambda x: x / (1 + math.sqrt(1 + x)),
     functions.inverse1pm1: lambda x: -x / (1 + x),
-    functions.power1pm1: lambda x, y: math.expm1(y * math.log1p(x)),
+    functions.power1pm1: lambda x, y: math.expm1(y * math.log1p(x)) if abs(x) < 0.5 else (1 + x) ** y - 1,
     functions.hypot: math.hypot,
     functions.erf: math.erf,
     functions.erfc: math.erfc,

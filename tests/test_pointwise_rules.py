@@ -6,6 +6,7 @@ Digits are counted against mpmath.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import mpmath
@@ -173,7 +174,7 @@ def test_the_truth_lies_within_the_bound(expression: Expr) -> None:
         for y in (*EXTREMES, 0.3, 1.7, 40.0):
             for sign in (-1, 1):
                 found = value_and_error(expression, {_0: sign * x, _1: y})
-                if found is not None:
+                if found is not None and math.isfinite(x) and math.isfinite(y):
                     told += 1
                     truth = exact(expression, {_0: sign * x, _1: y})
                     assert abs(found[0] - truth) <= 2 * found[1], (x, y)

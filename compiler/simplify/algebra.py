@@ -30,6 +30,8 @@ def simplify_algebra(program: Program, rewrites: Rewrites | None = None) -> Prog
     """The program with the rules applied until none fits; before it is differentiated, with those for then."""
     record = rewrites or Rewrites()
     graph = program.graph
+    if not any(isinstance(node, LinearAlgebra | Relabel) for node in graph.nodes):
+        return program
     table = TABLE if program.gradients or program.pullback else TABLE[:BEFORE]
     allowed = [(rule, apply) for rule, apply in table if record.allows(rule.name)]
 

@@ -8,6 +8,7 @@ only be a missed one.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
@@ -30,8 +31,9 @@ SMALL = 40
 """Operations above which an expression is not given to the rational forms, whose cost grows fast."""
 MODERATE, MIXED = 2, 3
 """Points of the gate where all values are moderate, and where each is of another magnitude."""
-EXTREMES = (0.0, 1e-8, 700.0, 1e8, 1e150)
-"""Magnitudes: exp(700) is finite and exp(-700) is not 0; 1e150 has a square that is finite, and no third power."""
+EXTREMES = (0.0, 1e-8, 700.0, 1e8, 1e150, math.inf)
+"""Magnitudes: exp(700) is finite and exp(-700) is not 0; 1e150 has a square that is finite, and no third power; what
+has overflowed may leave a finite value, as in 1 + 2/exp(x)."""
 ROUNDINGS = 64
 """By how many times the old form's rounding the new one may differ: its own operations round as well."""
 _COMPLEMENT = 1 - placeholder(0)

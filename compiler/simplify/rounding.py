@@ -25,7 +25,7 @@ Step = tuple[Callable[..., float], tuple[int, ...]]
 
 
 def value_and_error(expression: Expr, point: Mapping[Symbol, float]) -> tuple[float, float] | None:
-    """The value, and a bound on its error; None where a value on the way is undefined, infinite or complex."""
+    """The value, and a bound on its error; None where it is infinite, or a value on the way undefined or complex."""
     leaves, steps = _steps(expression)
     values = [point[leaf] if leaf.is_Symbol else float(leaf) for leaf in leaves]
     errors = [0.0] * len(values)
@@ -33,7 +33,12 @@ def value_and_error(expression: Expr, point: Mapping[Symbol, float]) -> tuple[fl
         for function, places in steps:
             arguments = [values[i] for i in places]
             lost = [errors[i] for i in places]
-            value = function(*arguments)
+            value = _applied(function, arguments)
+            if math.isinf(value):
+                # Beyond the range, as 2/exp(800): what follows may be finite, and is exact then.
+                values.append(value)
+                errors.append(0.0)
+                continue
             if function is _sum:
                 # In whatever order it is added up.
                 error = sum(map(abs, arguments)) * EPSILON + sum(lost)
@@ -46,7 +51,15 @@ def value_and_error(expression: Expr, point: Mapping[Symbol, float]) -> tuple[fl
     except (ValueError, ZeroDivisionError, OverflowError, TypeError):
         # A power of what is negative is complex, which has no float.
         return None
-    return values[-1], errors[-1]
+    return (values[-1], errors[-1]) if math.isfinite(values[-1]) else None
+
+
+def _applied(function: Callable[..., float], arguments: Sequence[float]) -> float:
+    """The value, infinite where it is too large for a double."""
+    try:
+        return function(*arguments)
+    except OverflowError:
+        return -math.inf if function is math.sinh and arguments[0] < 0 else math.inf
 
 
 def _passed_on(
@@ -57,7 +70,7 @@ def _passed_on(
     for i, e in enumerate(lost):
         if e:
             before, after = arguments[:i], arguments[i + 1 :]
-            error += max(abs(function(*before, arguments[i] + d, *after) - value) for d in (-e, e))
+            error += max(abs(_applied(function, (*before, arguments[i] + d, *after)) - value) for d in (-e, e))
     return error
 
 

@@ -31,7 +31,7 @@ class Uses:
         for root in self.program.roots():
             self.everywhere[root.id] = self.everywhere.get(root.id, 0) + 1
         for node in reachable(self.program.roots()):
-            for operand in node.operands:
+            for operand in dict.fromkeys(node.operands):
                 self.everywhere[operand.id] = self.everywhere.get(operand.id, 0) + 1
                 self.users.setdefault(operand.id, []).append(node)
                 if not isinstance(node, Contract):

@@ -9,6 +9,7 @@ from numpy import (
     arange,
     array,
     copyto,
+    divide,
     empty,
     equal,
     errstate,
@@ -357,29 +358,28 @@ class _Objective:
             K_2 = arange(n)
             K_1_as_n_1 = K_1[:, None]
             K_3 = equal(K_1_as_n_1, K_2)
-            K_4 = square(distance_1)
             # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
             d_K_1 = bool(logical_or.reduce(K_3, axis=(0, 1)))
-            # line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
-            K_5 = multiply(K_4, -0.5)
             if lengths != self._lengths:
                 s0 = empty((n, n), DTYPE)
                 s1 = empty((n, n), DTYPE)
                 s2 = empty((n, n), DTYPE)
-                s3 = empty((n,), DTYPE)
-                s4 = empty((n, n), DTYPE)
-                s5 = empty((n,), DTYPE)
+                s3 = empty((n, n), DTYPE)
+                s4 = empty((n,), DTYPE)
+                s5 = empty((n, n), DTYPE)
+                s6 = empty((n,), DTYPE)
                 ones_n = ones((n,), DTYPE)
-                self._buffers = (s0, s1, s2, s3, s4, s5, ones_n)
+                self._buffers = (s0, s1, s2, s3, s4, s5, s6, ones_n)
             else:
-                (s0, s1, s2, s3, s4, s5, ones_n) = self._buffers
-            s4_diagonal = s4.diagonal(0, 0, 1)
-            s3_as_n_1 = s3[:, None]
+                (s0, s1, s2, s3, s4, s5, s6, ones_n) = self._buffers
+            s5_diagonal = s5.diagonal(0, 0, 1)
+            s4_as_n_1 = s4[:, None]
+            s2_as_nn_p = s2.reshape(-1)
+            s5_as_nn_p = s5.reshape(-1)
             s1_as_nn_p = s1.reshape(-1)
-            s4_as_nn_p = s4.reshape(-1)
             self._fixed = (
-                s0, K_3, s1, K_5, s2, s3, y, s4, s5, s4_diagonal, ones_n, s3_as_n_1, s1_as_nn_p, s4_as_nn_p,
-                d_K_1, K_4,
+                s0, K_3, s1, distance_1, s2, s3, s4, y, s5, s6, s5_diagonal, ones_n, s4_as_n_1, s2_as_nn_p,
+                s5_as_nn_p, d_K_1, s1_as_nn_p,
             )
             self.size = 3
             self.rows = lengths.get("n")
@@ -404,59 +404,69 @@ class _Objective:
         if out is not self._out:
             self._write_to(out)
         (
-            s0, K_3, s1, K_5, s2, s3, y, s4, s5, s4_diagonal, ones_n, s3_as_n_1, s1_as_nn_p, s4_as_nn_p,
-            d_K_1, K_4,
+            s0, K_3, s1, distance_1, s2, s3, s4, y, s5, s6, s5_diagonal, ones_n, s4_as_n_1, s2_as_nn_p,
+            s5_as_nn_p, d_K_1, s1_as_nn_p,
         ) = self._fixed
         (scale, length, noise) = theta.tolist()
         # line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
         scale_ = float(exp(scale))
+        length_ = float(exp(length))
         noise_ = float(exp(noise))
         # line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
         copyto(s0, 0.0)
         copyto(s0, noise_, where=K_3)
-        K_6 = s0
-        K_7 = length * (-2.0)
-        K_8 = float(exp(K_7))
-        K_9 = multiply(K_8, K_5, s1)
-        K_10 = exp(K_9, s1)
-        K_11 = multiply(scale_, K_10, s2)
-        K = add(K_6, K_11, s2)
+        K_4 = s0
+        # line 6: distance = (x - x[n -> n']) / length
+        distance_2 = float(divide(1.0, length_))
+        distance = multiply(distance_1, distance_2, s1)
+        # line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
+        K_5 = square(distance, s2)
+        K_6 = multiply(K_5, -0.5, s2)
+        K_7 = exp(K_6, s2)
+        K_8 = multiply(scale_, K_7, s3)
+        K = add(K_4, K_8, s3)
         # line 8: alpha = solve[n, n'](K, y)
-        copyto(s3, _solve(K, y, 0))
-        alpha = s3
+        copyto(s4, _solve(K, y, 0))
+        alpha = s4
         # line 10: minimize sum[n](y * alpha) / 2 + logdet[n, n'](K) / 2
         loss_1 = float(y.dot(alpha))
         loss_2 = loss_1 * 0.5
         # gradient of line 10: minimize sum[n](y * alpha) / 2 + logdet[n, n'](K) / 2
         copyto(s0, _inverse(K, 1))
         d_loss_1 = s0
+        # gradient of line 6: distance = (x - x[n -> n']) / length
+        d_distance_1 = length * (-2.0)
+        d_distance_2 = float(exp(d_distance_1))
         # line 10: minimize sum[n](y * alpha) / 2 + logdet[n, n'](K) / 2
-        copyto(s4, _cholesky(K, 2))
-        loss_3 = s4
-        loss_4 = log(s4_diagonal, s5)
+        copyto(s5, _cholesky(K, 2))
+        loss_3 = s5
+        loss_4 = log(s5_diagonal, s6)
         loss_5 = float(loss_4.dot(ones_n))
         loss_6 = loss_2 + loss_5
         # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
-        d_K_2 = multiply(s3_as_n_1, alpha, s4)
-        d_K_3 = subtract(d_loss_1, d_K_2, s4)
-        d_K_4 = multiply(d_K_3, 0.5, s4)
-        d_K_5 = float(s1_as_nn_p.dot(s4_as_nn_p))
-        d_K_6 = scale_ * 0.5
+        d_K_2 = multiply(s4_as_n_1, alpha, s5)
+        d_K_3 = subtract(d_loss_1, d_K_2, s5)
+        d_K_4 = multiply(d_K_3, 0.5, s5)
+        d_K_5 = float(s2_as_nn_p.dot(s5_as_nn_p))
+        d_K_6 = scale_ * (-0.5)
+        d_K_7 = multiply(K_7, d_K_4, s2)
         # gradient of line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
         d_scale_1 = scale_ * d_K_5
         # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
-        d_K_7 = float(s4_diagonal.dot(ones_n))
+        d_K_8 = float(s5_diagonal.dot(ones_n))
         # gradient of line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
-        d_noise_1 = noise_ * d_K_7
+        d_noise_1 = noise_ * d_K_8
         d_noise_2 = (d_noise_1 if d_K_1 else 0.0)
-        # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
-        d_K_8 = multiply(K_4, K_10, s1)
-        d_K_9 = float(s4_as_nn_p.dot(s1_as_nn_p))
-        d_K_10 = d_K_9 * 2.0
-        d_K_11 = K_8 * d_K_10
-        d_length_1 = d_K_6 * d_K_11
+        # gradient of line 6: distance = (x - x[n -> n']) / length
+        d_distance_3 = d_K_6 * (-2.0)
+        d_distance_4 = multiply(distance_1, distance, s1)
+        d_distance_5 = float(s2_as_nn_p.dot(s1_as_nn_p))
+        d_distance_6 = d_distance_3 * d_distance_5
+        # gradient of line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
+        d_length_1 = length_ * d_distance_6
+        d_length_2 = d_distance_2 * d_length_1
         out[0] = d_scale_1
-        out[1] = d_length_1
+        out[1] = d_length_2
         out[2] = d_noise_2
         return loss_6, out
 
@@ -484,8 +494,6 @@ class _Outputs:
             K_2 = arange(n)
             K_1_as_n_1 = K_1[:, None]
             K_3 = equal(K_1_as_n_1, K_2)
-            K_4 = square(distance_1)
-            K_5 = multiply(K_4, -0.5)
             if lengths != self._lengths:
                 s0 = empty((n, n), DTYPE)
                 s1 = empty((n, n), DTYPE)
@@ -493,7 +501,7 @@ class _Outputs:
                 self._buffers = (s0, s1, s2)
             else:
                 (s0, s1, s2) = self._buffers
-            self._fixed = (s0, K_3, s1, K_5, s2, y)
+            self._fixed = (s0, K_3, s1, distance_1, s2, y)
             self.size = 3
             self.rows = lengths.get("n")
             self._lengths = lengths
@@ -508,21 +516,25 @@ class _Outputs:
     def __call__(self, theta):
         if theta is not self._theta:
             theta = self._see(theta)
-        (s0, K_3, s1, K_5, s2, y) = self._fixed
+        (s0, K_3, s1, distance_1, s2, y) = self._fixed
         (scale, length, noise) = theta.tolist()
         # line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
         scale_ = float(exp(scale))
+        length_ = float(exp(length))
         noise_ = float(exp(noise))
         # line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
         copyto(s0, 0.0)
         copyto(s0, noise_, where=K_3)
-        K_6 = s0
-        K_7 = length * (-2.0)
-        K_8 = float(exp(K_7))
-        K_9 = multiply(K_8, K_5, s1)
-        K_10 = exp(K_9, s1)
-        K_11 = multiply(scale_, K_10, s1)
-        K = add(K_6, K_11, s1)
+        K_4 = s0
+        # line 6: distance = (x - x[n -> n']) / length
+        distance_2 = float(divide(1.0, length_))
+        distance = multiply(distance_1, distance_2, s1)
+        # line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
+        K_5 = square(distance, s1)
+        K_6 = multiply(K_5, -0.5, s1)
+        K_7 = exp(K_6, s1)
+        K_8 = multiply(scale_, K_7, s1)
+        K = add(K_4, K_8, s1)
         # line 8: alpha = solve[n, n'](K, y)
         copyto(s2, _solve(K, y, 0))
         alpha = s2
@@ -556,28 +568,27 @@ class _Pullback:
             K_2 = arange(n)
             K_1_as_n_1 = K_1[:, None]
             K_3 = equal(K_1_as_n_1, K_2)
-            K_4 = square(distance_1)
             # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
             d_K_1 = bool(logical_or.reduce(K_3, axis=(0, 1)))
-            # line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
-            K_5 = multiply(K_4, -0.5)
             if lengths != self._lengths:
                 s0 = empty((n, n), DTYPE)
                 s1 = empty((n, n), DTYPE)
                 s2 = empty((n, n), DTYPE)
-                s3 = empty((n,), DTYPE)
+                s3 = empty((n, n), DTYPE)
                 s4 = empty((n,), DTYPE)
+                s5 = empty((n,), DTYPE)
                 ones_n = ones((n,), DTYPE)
-                self._buffers = (s0, s1, s2, s3, s4, ones_n)
+                self._buffers = (s0, s1, s2, s3, s4, s5, ones_n)
             else:
-                (s0, s1, s2, s3, s4, ones_n) = self._buffers
-            s4_as_n_1 = s4[:, None]
-            s1_as_nn_p = s1.reshape(-1)
+                (s0, s1, s2, s3, s4, s5, ones_n) = self._buffers
+            s5_as_n_1 = s5[:, None]
             s2_as_nn_p = s2.reshape(-1)
-            s2_diagonal = s2.diagonal(0, 0, 1)
+            s3_as_nn_p = s3.reshape(-1)
+            s3_diagonal = s3.diagonal(0, 0, 1)
+            s1_as_nn_p = s1.reshape(-1)
             self._fixed = (
-                s0, K_3, s1, K_5, s2, s3, y, s4, seed_alpha, s4_as_n_1, s1_as_nn_p, s2_as_nn_p, s2_diagonal,
-                ones_n, d_K_1, K_4,
+                s0, K_3, s1, distance_1, s2, s3, s4, y, s5, seed_alpha, s5_as_n_1, s2_as_nn_p, s3_as_nn_p,
+                s3_diagonal, ones_n, d_K_1, s1_as_nn_p,
             )
             self.size = 3
             self.rows = lengths.get("n")
@@ -602,50 +613,60 @@ class _Pullback:
         if out is not self._out:
             self._write_to(out)
         (
-            s0, K_3, s1, K_5, s2, s3, y, s4, seed_alpha, s4_as_n_1, s1_as_nn_p, s2_as_nn_p, s2_diagonal,
-            ones_n, d_K_1, K_4,
+            s0, K_3, s1, distance_1, s2, s3, s4, y, s5, seed_alpha, s5_as_n_1, s2_as_nn_p, s3_as_nn_p,
+            s3_diagonal, ones_n, d_K_1, s1_as_nn_p,
         ) = self._fixed
         (scale, length, noise) = theta.tolist()
         # line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
         scale_ = float(exp(scale))
+        length_ = float(exp(length))
         noise_ = float(exp(noise))
         # line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
         copyto(s0, 0.0)
         copyto(s0, noise_, where=K_3)
-        K_6 = s0
-        K_7 = length * (-2.0)
-        K_8 = float(exp(K_7))
-        K_9 = multiply(K_8, K_5, s1)
-        K_10 = exp(K_9, s1)
-        K_11 = multiply(scale_, K_10, s2)
-        K = add(K_6, K_11, s2)
+        K_4 = s0
+        # line 6: distance = (x - x[n -> n']) / length
+        distance_2 = float(divide(1.0, length_))
+        distance = multiply(distance_1, distance_2, s1)
+        # line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
+        K_5 = square(distance, s2)
+        K_6 = multiply(K_5, -0.5, s2)
+        K_7 = exp(K_6, s2)
+        K_8 = multiply(scale_, K_7, s3)
+        K = add(K_4, K_8, s3)
         # line 8: alpha = solve[n, n'](K, y)
-        copyto(s3, _solve(K, y, 0))
-        alpha = s3
+        copyto(s4, _solve(K, y, 0))
+        alpha = s4
+        # gradient of line 6: distance = (x - x[n -> n']) / length
+        d_distance_1 = length * (-2.0)
+        d_distance_2 = float(exp(d_distance_1))
         # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
-        d_K_2 = scale_ * 0.5
+        d_K_2 = scale_ * (-0.5)
         # gradient of line 8: alpha = solve[n, n'](K, y)
-        copyto(s4, _solve(K, seed_alpha, 3))
-        d_alpha_1 = s4
-        d_alpha_2 = negative(d_alpha_1, s4)
-        d_alpha_3 = multiply(alpha, s4_as_n_1, s2)
+        copyto(s5, _solve(K, seed_alpha, 3))
+        d_alpha_1 = s5
+        d_alpha_2 = negative(d_alpha_1, s5)
+        d_alpha_3 = multiply(alpha, s5_as_n_1, s3)
         # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
-        d_K_3 = float(s1_as_nn_p.dot(s2_as_nn_p))
+        d_K_3 = float(s2_as_nn_p.dot(s3_as_nn_p))
+        d_K_4 = multiply(K_7, d_alpha_3, s2)
         # gradient of line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
         d_scale_1 = scale_ * d_K_3
         # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
-        d_K_4 = float(s2_diagonal.dot(ones_n))
+        d_K_5 = float(s3_diagonal.dot(ones_n))
         # gradient of line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
-        d_noise_1 = noise_ * d_K_4
+        d_noise_1 = noise_ * d_K_5
         d_noise_2 = (d_noise_1 if d_K_1 else 0.0)
-        # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
-        d_K_5 = multiply(K_4, K_10, s1)
-        d_K_6 = float(s2_as_nn_p.dot(s1_as_nn_p))
-        d_K_7 = d_K_6 * 2.0
-        d_K_8 = K_8 * d_K_7
-        d_length_1 = d_K_2 * d_K_8
+        # gradient of line 6: distance = (x - x[n -> n']) / length
+        d_distance_3 = d_K_2 * (-2.0)
+        d_distance_4 = multiply(distance_1, distance, s1)
+        d_distance_5 = float(s2_as_nn_p.dot(s1_as_nn_p))
+        # gradient of line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
+        d_length_1 = d_distance_3 * d_distance_5
+        d_length_2 = length_ * d_length_1
+        d_length_3 = d_distance_2 * d_length_2
         out[0] = d_scale_1
-        out[1] = d_length_1
+        out[1] = d_length_3
         out[2] = d_noise_2
         return out
 
