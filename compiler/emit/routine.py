@@ -836,13 +836,30 @@ class Routine:
     ) -> str | None:
         if out is None or (not left and not right):
             return None
+        if target[-1] in left and right:
+            # BLAS writes rows: the last axis in memory must be the last of the result, else each is copied.
+            a, b, left, right = b, a, right, left
         outer: Groups = tuple((name,) for name in batch)
         x = self.view(a, (*outer, tuple(left), tuple(order)))
         y = self.view(b, (*outer, tuple(order), tuple(right)))
         z = self.view(out, (*outer, tuple(left), tuple(right)))
         if x is None or y is None or z is None:
             return None
+        y = self._turned(y, b, (*batch, *order, *right))
         return f"{self.use('matmul')}({self.note(x)}, {self.note(y)}, {self.note(z)})"
+
+    def _turned(self, view: Ref, of: Ref, layout: tuple[str, ...]) -> Ref:
+        """The matrices of a step, turned round once for all blocks: BLAS is half as fast with small transposed ones."""
+        if self.section != "block" or self.plan.rows in of.layout or of.layout == layout:
+            return view
+        key = ("turned", f"{of.text} {layout}")
+        if key not in self.views:
+            name = self.names.fresh(f"{of.text}_turned")
+            self.allocations[name] = f"{self.use('empty')}({self._shape(view.axes)}, DTYPE)"
+            self.note(view)
+            self.call_lines.append(("step", self._remark, f"{self.use('copyto')}({name}, {view.text})"))
+            self.views[key] = Ref(name, view.axes, "fixed")
+        return self.views[key]
 
     def _reduction(self, node: Reduce, out: Ref | None) -> str:
         operand = self.ref(node.operands[0])
