@@ -489,7 +489,7 @@ class _Writer:
 
         def last(node: Node) -> bool:
             time = plan.times[node.id]
-            return (isinstance(node, Map) and time in ("step", "finish")) or (
+            return (isinstance(node, Map | Stack) and time in ("step", "finish")) or (
                 isinstance(node, Contract) and time == "step" and node.dtype == "float"
             )
 
@@ -705,8 +705,8 @@ class _Writer:
                 inner += _wrapped("", list(routine.used[home]), f" = self.{attribute}")
         scalars = [(name, place) for name, place in routine.scalar_parameters.items() if name in routine.used["number"]]
         if scalars:
-            everything = len(self.program.parameters) == len(scalars)
-            if everything:
+            if self.size == len(scalars):
+                scalars.sort(key=lambda scalar: int(scalar[1]))
                 inner += _wrapped("", [name for name, _ in scalars], " = theta.tolist()")
             else:
                 inner += [f"{name} = theta.item({place})" for name, place in scalars]

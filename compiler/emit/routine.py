@@ -440,6 +440,9 @@ class Routine:
         if isinstance(node, Stack) and (view := self._beside(node)) is not None:
             self.refs[node.id] = view
             return
+        if isinstance(node, Slice) and self._is_element(node):
+            self._element(node)
+            return
         if not node.axes:
             self._scalar_step(node)
             return
@@ -460,7 +463,7 @@ class Routine:
                 self.say(f"{name} = {out.text}")
             case Stack():
                 self._stacked(node, out.text)
-                self.say(f"{name} = {out.text}")
+                name = out.text
             case Gather():
                 self._array_gather(node, out)
                 self.say(f"{name} = {out.text}")
@@ -503,6 +506,21 @@ class Routine:
         reshaped = f".reshape({shape})" if len(axes) > 1 else ""
         self.theta_lines.append(f"{name} = theta[{length(start, self.lengths)}:{length(stop, self.lengths)}]{reshaped}")
         self.refs[node.id] = Ref(name, axes, "theta")
+
+    def _is_element(self, node: Slice) -> bool:
+        """Whether the node is one number of a parameter that lies in a row, at a place that the compiler knows."""
+        leaf = node.operands[0]
+        if node.axes or not isinstance(leaf, Leaf) or leaf.name not in self.places or not node.start.is_Integer:
+            return False
+        return bool(self.places[leaf.name][0].is_Integer)
+
+    def _element(self, node: Slice) -> None:
+        """Numbers of a vector come all at once, as Python's own."""
+        leaf = node.operands[0]
+        assert isinstance(leaf, Leaf)
+        name = self.names.numbered(leaf.name)
+        self.scalar_parameters[name] = str(int(self.places[leaf.name][0] + node.start))
+        self.refs[node.id] = Ref(name, home="number")
 
     def is_whole(self, start: Expr, stop: Expr) -> bool:
         """Whether these places are the whole vector of parameters."""

@@ -82,7 +82,7 @@ def _factored(program: Program, roots: Sequence[Node], record: Rewrites) -> list
         program.graph.at(before)
     found = [factoring.new.get(root.id, root) for root in roots]
     record.made(ROWS.name, roots[0], found[0])
-    numbers = unrolled(program.graph, found) if record.allows(NUMBERS.name) else None
+    numbers = unrolled(program.graph, found, rows) if record.allows(NUMBERS.name) else None
     if numbers is not None:
         record.made(NUMBERS.name, found[0], numbers[0])
     return numbers or found

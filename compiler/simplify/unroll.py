@@ -12,20 +12,23 @@ from itertools import product
 from sympy import Integer
 
 from ..graph import RANK, Axis, Contract, Factor, Graph, Leaf, Map, Node, Relabel, Slice, Stack, reachable
+from .cost import cost
 
 LARGEST = 9
 """Elements of one array."""
-MOST = 40
-"""Operations between numbers in all; four calls of NumPy take as long."""
+MOST = 60
+"""Operations between numbers in all."""
+ELEMENT = 40.0
+"""Nanoseconds for an element of a vector that is read or written singly."""
 
 Place = dict[str, int]  # a position along each axis
 
 
-def unrolled(graph: Graph, roots: Sequence[Node]) -> list[Node] | None:
-    """The roots, which have no axes, as operations between numbers."""
+def unrolled(graph: Graph, roots: Sequence[Node], rows: str | None) -> list[Node] | None:
+    """The roots, numbers and vectors, as operations between numbers, where that costs less."""
     known: dict[tuple[int, tuple[int, ...]], Node] = {}
     nodes = [node for node in reachable(roots) if node.trained]
-    if any(root.axes for root in roots) or sum(_count(node.axes) for node in nodes) > MOST:
+    if any(len(root.axes) > 1 for root in roots) or sum(_count(node.axes) for node in nodes) > MOST:
         return None
 
     def at(node: Node, place: Place) -> Node:
@@ -43,7 +46,23 @@ def unrolled(graph: Graph, roots: Sequence[Node]) -> list[Node] | None:
                 return None
             known[node.id, tuple(place.values())] = found
         graph.at(before)
-    return [known.get((root.id, ()), root) for root in roots]
+    found = [_together(graph, root, known) for root in roots]
+    inner = [node for node in reachable(found) if node.trained]
+    if len(inner) > MOST:
+        return None
+    elements = sum(_count(node.axes) for node in (*roots, *nodes) if node.axes and (node in roots or not node.operands))
+    price = sum(cost(node, rows) for node in inner if not isinstance(node, Stack)) + ELEMENT * elements
+    return found if price < sum(cost(node, rows) for node in nodes) else None
+
+
+def _together(graph: Graph, root: Node, known: dict[tuple[int, tuple[int, ...]], Node]) -> Node:
+    """The root's number, or its numbers as a vector."""
+    if not root.trained:
+        return root
+    if not root.axes:
+        return known[root.id, ()]
+    (axis,) = root.axes
+    return graph.stack([known[root.id, (i,)] for i in range(int(axis.length))], axis)
 
 
 def _count(axes: Sequence[Axis]) -> int:
@@ -77,7 +96,10 @@ At = Callable[[Node, Place], Node]
 
 
 def _leaf(graph: Graph, node: Leaf, place: Place, at: At) -> Node | None:
-    return None if node.axes else node
+    if not node.axes:
+        return node
+    (name, *more) = node.names
+    return None if more else graph.slice(node, name, Integer(place[name]), 1, Integer(1), True)
 
 
 def _map(graph: Graph, node: Map, place: Place, at: At) -> Node | None:

@@ -384,7 +384,6 @@ class _Objective:
         # line 6: y_hat = a * exp(-rate * t) * sin(omega * t + phase) + offset
         s0[0] = omega_
         s0[1] = phase
-        columns_2 = s0
         sum_loss = 0.0
         sum_d_y_hat = 0.0
         sum_d_y_hat_ = 0.0
@@ -395,7 +394,7 @@ class _Objective:
             y_hat_2 = multiply(t, y_hat_1, b0)
             y_hat_3 = exp(y_hat_2, b0)
             y_hat_4 = multiply(a_cell, y_hat_3, b1)
-            y_hat_5 = columns_1.dot(columns_2, b2)
+            y_hat_5 = columns_1.dot(s0, b2)
             y_hat_6 = multiply(y_hat_5, 0.5, b2)
             y_hat_7 = tan(y_hat_6, b2)
             y_hat_8 = square(y_hat_7, b3)
@@ -506,12 +505,11 @@ class _Outputs:
         y_hat_1 = -rate_
         s0[0] = omega_
         s0[1] = phase
-        columns_2 = s0
         for (b0, t, b1, columns_1, b2, some_y_hat) in self._blocks:
             y_hat_2 = multiply(t, y_hat_1, b0)
             y_hat_3 = exp(y_hat_2, b0)
             y_hat_4 = multiply(a_cell, y_hat_3, b0)
-            y_hat_5 = columns_1.dot(columns_2, b1)
+            y_hat_5 = columns_1.dot(s0, b1)
             y_hat_6 = multiply(y_hat_5, 0.5, b1)
             y_hat_7 = tan(y_hat_6, b1)
             y_hat_8 = square(y_hat_7, b2)
@@ -616,7 +614,6 @@ class _Pullback:
         y_hat_1 = -rate_
         s0[0] = omega_
         s0[1] = phase
-        columns_2 = s0
         sum_d_a = 0.0
         sum_d_y_hat = 0.0
         if several:
@@ -625,7 +622,7 @@ class _Pullback:
             y_hat_2 = multiply(t, y_hat_1, b0)
             y_hat_3 = exp(y_hat_2, b0)
             y_hat_4 = multiply(a_cell, y_hat_3, b1)
-            y_hat_5 = columns_1.dot(columns_2, b2)
+            y_hat_5 = columns_1.dot(s0, b2)
             y_hat_6 = multiply(y_hat_5, 0.5, b2)
             y_hat_7 = tan(y_hat_6, b2)
             y_hat_8 = square(y_hat_7, b3)

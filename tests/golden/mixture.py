@@ -320,6 +320,7 @@ class _Objective:
                 b0 = empty((block_rows, 25, d), DTYPE)
                 b1 = empty((block_rows, 25, d), DTYPE)
                 b2 = empty((block_rows, 25, d), DTYPE)
+                lower_turned = empty((25, d, d), DTYPE)
                 b3 = empty((block_rows, 25), DTYPE)
                 b4 = empty((block_rows,), DTYPE)
                 b5 = empty((block_rows,), DTYPE)
@@ -336,15 +337,16 @@ class _Objective:
                 part_d_log_p = empty((25,), DTYPE) if several else sum_d_log_p
                 f0 = empty((25, d), DTYPE)
                 self._buffers = (
-                    s0, s1, s2, ones_d, s3, ones_k, b0, b1, b2, b3, b4, b5, b6, ones_n, sum_d_white, part_d_white,
-                    b7, sum_d_white_, part_d_white_, sum_d_mu, part_d_mu, sum_d_log_p, part_d_log_p, f0,
+                    s0, s1, s2, ones_d, s3, ones_k, b0, b1, b2, lower_turned, b3, b4, b5, b6, ones_n, sum_d_white,
+                    part_d_white, b7, sum_d_white_, part_d_white_, sum_d_mu, part_d_mu, sum_d_log_p, part_d_log_p,
+                    f0,
                 )
             else:
                 (
-                    s0, s1, s2, ones_d, s3, ones_k, b0, b1, b2, b3, b4, b5, b6, ones_n, sum_d_white, part_d_white,
-                    b7, sum_d_white_, part_d_white_, sum_d_mu, part_d_mu, sum_d_log_p, part_d_log_p, f0,
+                    s0, s1, s2, ones_d, s3, ones_k, b0, b1, b2, lower_turned, b3, b4, b5, b6, ones_n, sum_d_white,
+                    part_d_white, b7, sum_d_white_, part_d_white_, sum_d_mu, part_d_mu, sum_d_log_p, part_d_log_p,
+                    f0,
                 ) = self._buffers
-            part_d_white_as_k_d_p_d = part_d_white.transpose(0, 2, 1)
             s0_as_k_d_p_d = s0.transpose(0, 2, 1)
             part_d_mu_as_kd = part_d_mu.reshape(-1)
             sum_d_log_p_as_k_1 = sum_d_log_p[:, None]
@@ -358,8 +360,8 @@ class _Objective:
                         x[rows][:, None, :],
                         b1[:count],
                         b2[:count],
-                        b0[:count].transpose(1, 2, 0),
-                        b2[:count].transpose(1, 2, 0),
+                        b0[:count].transpose(1, 0, 2),
+                        b2[:count].transpose(1, 0, 2),
                         b3[:count],
                         b4[:count],
                         b4[:count][:, None],
@@ -368,17 +370,17 @@ class _Objective:
                         ones_n[:count],
                         b5[:count][:, None],
                         b3[:count][:, :, None],
-                        b2[:count].transpose(1, 0, 2),
+                        b2[:count].transpose(1, 2, 0),
                         b7[:count],
-                        b7[:count].transpose(1, 2, 0),
+                        b7[:count].transpose(1, 0, 2),
                         b1[:count].reshape(-1, 25 * d).T,
                         b3[:count].T,
                     )
                 )
             self._blocks = blocks
             self._fixed = (
-                s0, lower_3, s1, s2, ones_d, s3, ones_k, part_d_white, part_d_white_as_k_d_p_d, sum_d_white,
-                several, s0_as_k_d_p_d, part_d_white_, sum_d_white_, part_d_mu, part_d_mu_as_kd, sum_d_mu,
+                s0, lower_3, s1, s2, ones_d, s3, ones_k, s0_as_k_d_p_d, lower_turned, part_d_white,
+                sum_d_white, several, part_d_white_, sum_d_white_, part_d_mu, part_d_mu_as_kd, sum_d_mu,
                 part_d_log_p, sum_d_log_p, f0, sum_d_log_p_as_k_1, n,
             )
             self.size = 50 * d + 25 * d**2 + 25
@@ -416,8 +418,8 @@ class _Objective:
         if out is not self._out:
             self._write_to(out)
         (
-            s0, lower_3, s1, s2, ones_d, s3, ones_k, part_d_white, part_d_white_as_k_d_p_d, sum_d_white,
-            several, s0_as_k_d_p_d, part_d_white_, sum_d_white_, part_d_mu, part_d_mu_as_kd, sum_d_mu,
+            s0, lower_3, s1, s2, ones_d, s3, ones_k, s0_as_k_d_p_d, lower_turned, part_d_white,
+            sum_d_white, several, part_d_white_, sum_d_white_, part_d_mu, part_d_mu_as_kd, sum_d_mu,
             part_d_log_p, sum_d_log_p, f0, sum_d_log_p_as_k_1, n,
         ) = self._fixed
         (low, log_diag, alpha, mu) = self._views
@@ -443,6 +445,8 @@ class _Objective:
         d_loss_1 = float(maximum(loss_5, 1.0))
         d_loss_2 = divide(loss_4, d_loss_1, s3)
         d_loss_3 = multiply(n, d_loss_2, s3)
+        # line 10: white = exp(log_diag) * diff + sum[d'](lower * diff[d -> d'])
+        copyto(lower_turned, s0_as_k_d_p_d)
         sum_loss = 0.0
         if several:
             sum_d_white.fill(0.0)
@@ -450,14 +454,14 @@ class _Objective:
             sum_d_mu.fill(0.0)
             sum_d_log_p.fill(0.0)
         for (
-            b0, x_as_n_1_d, b1, b2, b0_as_k_d_p_n, b2_as_k_d_n, b3, b4, b4_as_n_1, b5, b6, ones_n,
-            b5_as_n_1, b3_as_n_k_1, b2_as_k_n_d, b7, b7_as_k_d_p_n, b1_as_kd_n, b3_as_k_n,
+            b0, x_as_n_1_d, b1, b2, b0_as_k_n_d_p, b2_as_k_n_d, b3, b4, b4_as_n_1, b5, b6, ones_n,
+            b5_as_n_1, b3_as_n_k_1, b2_as_k_d_n, b7, b7_as_k_n_d_p, b1_as_kd_n, b3_as_k_n,
         ) in self._blocks:
             # line 9: diff = x - mu
             diff = subtract(x_as_n_1_d, mu, b0)
             # line 10: white = exp(log_diag) * diff + sum[d'](lower * diff[d -> d'])
             white_2 = multiply(diff, white_1, b1)
-            matmul(lower, b0_as_k_d_p_n, b2_as_k_d_n)
+            matmul(b0_as_k_n_d_p, lower_turned, b2_as_k_n_d)
             white_3 = b2
             white = add(white_2, white_3, b2)
             # line 11: log_p = alpha + sum[d](log_diag) - 0.5 * sum[d](white^2)
@@ -480,11 +484,10 @@ class _Objective:
             # gradient of line 11: log_p = alpha + sum[d](log_diag) - 0.5 * sum[d](white^2)
             d_log_p_1 = multiply(white, b3_as_n_k_1, b2)
             # gradient of line 10: white = exp(log_diag) * diff + sum[d'](lower * diff[d -> d'])
-            matmul(b0_as_k_d_p_n, b2_as_k_n_d, part_d_white_as_k_d_p_d)
-            d_white_1 = part_d_white
+            d_white_1 = matmul(b2_as_k_d_n, b0_as_k_n_d_p, part_d_white)
             if several:
                 add(sum_d_white, part_d_white, sum_d_white)
-            matmul(s0_as_k_d_p_d, b2_as_k_d_n, b7_as_k_d_p_n)
+            matmul(b2_as_k_n_d, lower, b7_as_k_n_d_p)
             d_white_2 = b7
             d_white_3 = multiply(white_1, d_log_p_1, b1)
             d_white_4 = einsum("abc,abc->bc", diff, d_log_p_1, out=part_d_white_)
