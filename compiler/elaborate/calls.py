@@ -32,6 +32,9 @@ from .operations import (
 )
 from .scope import Value
 
+MOST_FACTORS = 16
+"""Factors of one sum of a product; more are multiplied first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Applied:
@@ -179,7 +182,10 @@ def contracted(call: Applied) -> tuple[Node, tuple[Axis, ...], tuple[Axis, ...]]
     for node in nodes:
         if isinstance(node, Constant):
             scale = arithmetic(graph, "*", scale, node, call.span)
-    total = graph.contract([node for node in nodes if not isinstance(node, Constant)], summed)
+    factors = [node for node in nodes if not isinstance(node, Constant)]
+    # The derivative by each of many operands is the product of all others; a chain of products shares them.
+    factors = factors if len(factors) <= MOST_FACTORS else [graph.product(factors)]
+    total = graph.contract(factors, summed)
     return arithmetic(graph, "*", scale, total, call.span), summed, left_over(axes, summed)
 
 

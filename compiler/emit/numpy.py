@@ -162,6 +162,7 @@ def _head(
         '"""A model, compiled by gradc: value and gradient in NumPy.',
         "",
         f"Made from {name}; change that, and compile it again.",
+        *_forms(writer),
         '"""',
         "",
         "import numpy",
@@ -188,6 +189,16 @@ def _head(
         "",
     ]
     return "\n".join(lines)
+
+
+def _forms(writer: _Writer) -> list[str]:
+    """What the head says of objectives that have a second form, which `bind` takes where the data allow it."""
+    lines: list[str] = []
+    for kind, (_, _, said) in VARIANTS.items():
+        for objective, (title, _) in writer.variants[kind].items():
+            shown = _quoted(objective)[1:-1]
+            lines += ["", f"Where the data allow it, `bind` gives {title} for `{shown}`:", said]
+    return lines
 
 
 def _wrapped_import(names: Sequence[str]) -> list[str]:

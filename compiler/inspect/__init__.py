@@ -8,7 +8,7 @@ nodes, `gradients` and `values` say what is shown, `text` and `latex` print form
 from __future__ import annotations
 
 from .dump import dump
-from .explain import explain_json, explain_text
+from .explain import explain_json, explain_text, forms
 from .gradients import Formulas, Gradient, Line, UnknownName, formulas
 from .report import SCHEMA, inspect_json, inspect_latex, inspect_text
 from .values import Description, values
@@ -23,6 +23,7 @@ __all__ = [
     "dump",
     "explain_json",
     "explain_text",
+    "forms",
     "formulas",
     "inspect_json",
     "inspect_latex",

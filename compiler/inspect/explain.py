@@ -26,6 +26,21 @@ LONGEST = 160
 """Characters of a formula that are shown."""
 
 
+FORMS = {
+    "factor.rows": "With twice as many rows as columns, a step computes with the triangular factor of the columns, "
+    "made when data are bound, and passes through no row. Minibatches pass through the rows.",
+    "expand.multiplied": "Where the centred columns are well conditioned, a step computes with products of the data, "
+    "made when data are bound (--fast-algebra). Minibatches pass through every operation.",
+}
+"""What is said of a module that has an objective in another form, by the rule that made it."""
+
+
+def forms(record: Rewrites) -> list[str]:
+    """What the module does otherwise than the formulas say, and when."""
+    used = {rewrite.rule for rewrite in record.done}
+    return [text for rule, text in FORMS.items() if rule in used]
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One rewriting as people read it. `saved` is in nanoseconds a step, by the cost model; `times` how often."""

@@ -32,6 +32,11 @@ SCALED = Rule(
     "A product at every element; with a number it costs a thousandth after the sum.",
     "sums are linear",
 )
+MOST_FACTORS = 8
+"""Factors of one sum, and"""
+MOST_SUMS = 64
+"""sums along the same axes, among which common products are looked for."""
+
 COMMON = Rule(
     "pointwise.common",
     "sum[n](x*r*h) + sum[n](y*r*h)",
@@ -221,6 +226,8 @@ def _common(program: Program, rewrites: Rewrites) -> Program:
     for nodes in _together(program):
         own = {n.id for n in nodes if _is_product(n) and len(users.get(n.id, ())) == 1 and n.id not in kept}
         sums = {n.id: _factors(n, own) for n in nodes if isinstance(n, Contract) and n.trained and n.id not in changed}
+        few = [key for key, factors in sums.items() if len(factors) <= MOST_FACTORS]
+        sums = {key: sums[key] for key in few[:MOST_SUMS]}
         inside = {key for n in nodes if isinstance(n, Contract) for key in _opened(n, own)}
         products = {tuple(sorted(o.id for o in n.operands)): n for n in nodes if _is_product(n) and n.id not in inside}
         formed.update((n.id, n) for n in nodes)
@@ -269,7 +276,7 @@ def _factors(node: Contract, own: set[int]) -> Counter[int]:
     """What the contraction multiplies, a square as its base twice."""
     found: Counter[int] = Counter()
     waiting = list(node.operands)
-    while waiting:
+    while waiting and len(found) <= MOST_FACTORS:
         operand = waiting.pop()
         base = _base(operand) if operand.trained else operand
         if operand.id in own:

@@ -23,6 +23,9 @@ from .uses import Uses
 
 Apply = Callable[[Node, Graph, Uses], Node | None]
 
+MOST_FACTORS = 16
+"""Operands of one contraction: the order of more is not looked for."""
+
 MOST = 64
 """Rewritings of one node, one after the other: far more than any formula needs, so that a wrong rule cannot run on."""
 
@@ -86,7 +89,7 @@ def _joined(node: Node, graph: Graph, uses: Uses) -> Node | None:
         factors = [*above, *(graph.map(RECIPROCAL, [n]) for n in loose)]
         factors += [multiply(graph, sympy.Integer(1), [], stuck)] if stuck else []
         factors += [graph.constant(number)] if number != 1 else []
-        if factors != [operand]:
+        if factors != [operand] and len(node.operands) + len(factors) <= MOST_FACTORS:
             return graph.contract([*node.operands[:position], *factors, *node.operands[position + 1 :]], node.summed)
     return None
 
@@ -111,6 +114,8 @@ def _without(node: Contract, operand: Node, graph: Graph) -> Node | None:
     others = [o for o in node.operands if o is not operand]
     inner = _inside(operand, graph, {n for o in others for n in o.names})
     if inner is None or not gone & set(operand.names) or len(others) != len(node.operands) - 1:
+        return None
+    if len(others) + len(inner.operands) > MOST_FACTORS:
         return None
     own = {axis.name for axis in inner.summed}
     if own & gone or any(own & set(other.names) for other in others):

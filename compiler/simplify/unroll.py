@@ -46,13 +46,13 @@ def unrolled(graph: Graph, roots: Sequence[Node], rows: str | None) -> list[Node
                 return None
             known[node.id, tuple(place.values())] = found
         graph.at(before)
-    found = [_together(graph, root, known) for root in roots]
-    inner = [node for node in reachable(found) if node.trained]
+    vectors = [_together(graph, root, known) for root in roots]
+    inner = [node for node in reachable(vectors) if node.trained]
     if len(inner) > MOST:
         return None
     elements = sum(_count(node.axes) for node in (*roots, *nodes) if node.axes and (node in roots or not node.operands))
     price = sum(cost(node, rows) for node in inner if not isinstance(node, Stack)) + ELEMENT * elements
-    return found if price < sum(cost(node, rows) for node in nodes) else None
+    return vectors if price < sum(cost(node, rows) for node in nodes) else None
 
 
 def _together(graph: Graph, root: Node, known: dict[tuple[int, tuple[int, ...]], Node]) -> Node:

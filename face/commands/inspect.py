@@ -6,6 +6,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from textwrap import fill
 from typing import Any
 
 from gradc import options
@@ -57,6 +58,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         dump,
         explain_json,
         explain_text,
+        forms,
         inspect_json,
         inspect_latex,
         inspect_text,
@@ -70,17 +72,19 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         ]
         text = "\n".join(f"== {entry['stage']}\n{entry['text'].rstrip()}\n" for entry in found)
         return Outcome({"model": source.name, "stages": found}, text)
+    compiled = compile_source(source, chosen)
     if arguments.explain:
-        compiled = compile_source(source, chosen)
         return Outcome(
             {"model": source.name, "rewrites": explain_json(compiled.elaborated, compiled.rewrites)},
             explain_text(compiled.elaborated, compiled.rewrites, RULES),
         )
-    program = next(value for name, value in stages(source, chosen) if name == "simplified")
-    assert isinstance(program, Program)
+    program, notes = compiled.program, forms(compiled.rewrites)
     show = inspect_latex if arguments.format == "latex" else inspect_text
     try:
-        return Outcome(inspect_json(program, arguments.wrt), show(program, arguments.wrt))
+        text = show(program, arguments.wrt)
+        if arguments.format == "text" and arguments.wrt is None:
+            text += "".join(f"\n{fill(note, 100)}\n" for note in notes)
+        return Outcome({**inspect_json(program, arguments.wrt), "forms": notes}, text)
     except UnknownName as error:
         help = f"did you mean {error.nearest}?" if error.nearest else f"there is one for {', '.join(error.known)}"
         raise Failure("name", f"there is no gradient by {error.name!a}", help, {"known": list(error.known)}) from error

@@ -1,6 +1,9 @@
 """A model, compiled by gradc: value and gradient in NumPy.
 
 Made from thermometer.model; change that, and compile it again.
+
+Where the data allow it, `bind` gives _Factored for `loss`:
+from the factor of the columns: no step passes through the rows.
 """
 
 import numpy
