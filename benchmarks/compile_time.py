@@ -2,7 +2,8 @@
 
 Each figure is the median over fresh processes of `gradc compile`, from the start of Python to the written module: what
 a user waits for. A chain has layers that all differ, in their numbers and in their functions by turns, so that nothing
-is the same formula twice by design; the sum is the widest expression that the language takes in.
+is the same formula twice by design; layers alike are one function with one set of parameters, applied again and again;
+the sum is the widest expression that the language takes in.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from measure import seconds, setting, table
 
 THERMOMETER = Path(__file__).parents[1] / "examples" / "thermometer" / "thermometer.model"
 LAYERS = (10, 100, 1000)
+ALIKE = (10, 100, 1000, 10_000)
 TERMS = 5000
 LINKS = (
     "tanh({})",
@@ -43,6 +45,13 @@ def chain(layers: int) -> str:
     return "\n".join([*lines, f"minimize mean(({before} - y)^2)", ""])
 
 
+def alike(layers: int) -> str:
+    """A model of that many layers, all of them one function."""
+    lines = ["input x[n], y[n]", "param w = 0.9, b = 0.1", "def layer(h) = tanh(w * h + b)", "h0 = x"]
+    lines += [f"h{i + 1} = layer(h{i})" for i in range(layers)]
+    return "\n".join([*lines, f"minimize mean((h{layers} - y)^2)", ""])
+
+
 def wide(terms: int) -> str:
     """A model whose loss is one sum of that many terms."""
     return f"input x[n]\nparam w = 1\nminimize mean(({' + '.join(f'w * x^{i % 7}' for i in range(terms))} - x)^2)\n"
@@ -60,13 +69,14 @@ def main() -> None:
     rows = [["thermometer", f"{compiled(THERMOMETER, 9):.2f}", "", ""]]
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "generated.model"
-        before: tuple[int, float] | None = None
-        for layers in LAYERS:
-            model.write_text(chain(layers), encoding="utf-8")
-            taken = compiled(model, 3)
-            more = f"{(taken - before[1]) / (layers - before[0]) * 1e3:.1f}" if before else ""
-            rows.append([f"chain of {layers:,} layers", f"{taken:.2f}", f"{taken / layers * 1e3:.1f}", more])
-            before = layers, taken
+        for title, text, counts in (("chain of {:,} layers", chain, LAYERS), ("{:,} layers alike", alike, ALIKE)):
+            before: tuple[int, float] | None = None
+            for layers in counts:
+                model.write_text(text(layers), encoding="utf-8")
+                taken = compiled(model, 3)
+                more = f"{(taken - before[1]) / (layers - before[0]) * 1e3:.1f}" if before else ""
+                rows.append([title.format(layers), f"{taken:.2f}", f"{taken / layers * 1e3:.1f}", more])
+                before = layers, taken
         model.write_text(wide(TERMS), encoding="utf-8")
         taken = compiled(model, 3)
         rows.append([f"sum of {TERMS:,} terms", f"{taken:.2f}", f"{taken / TERMS * 1e3:.2f}", ""])

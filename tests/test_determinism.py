@@ -26,7 +26,7 @@ WRONG = [
 DIGESTS = """
 import hashlib, json, sys
 from pathlib import Path
-from gradc.compiler.inspect import inspect_json, inspect_latex, inspect_text
+from gradc.compiler.inspect import explain_json, inspect_json, inspect_latex, inspect_text
 from gradc.compiler.pipeline import PASSES, Options, compile_model
 from gradc.compiler.source import ModelError, Source, render, to_json
 
@@ -47,7 +47,9 @@ for path in map(Path, sys.argv[1:]):
     tell(path.name, "text", inspect_text(compiled.program))
     tell(path.name, "latex", inspect_latex(compiled.program))
     tell(path.name, "json", inspect_json(compiled.program))
+    tell(path.name, "rewrites", explain_json(compiled.elaborated, compiled.rewrites))
     if path.name == "mixture.model":
+        tell(path.name, "fast", compile_model(source, Options(fast_algebra=True)).module)
         tell(path.name, "float32", compile_model(source, Options(dtype="float32")).module)
         tell(path.name, "without", compile_model(source, Options(without=tuple(PASSES))).module)
 """

@@ -1,6 +1,6 @@
-"""docs/stable-forms.md is true: its rules are those of the pass, and its figures those that are stored.
+"""The pages on rewriting are true: their rules are those of the passes, and their figures those that are stored.
 
-That gradc has all points is what test_stable_suite asks for. `--update-golden` writes both tables anew.
+That gradc has all points is what test_stable_suite asks for. `--update-golden` writes the tables anew.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from gradc.compiler.simplify.stable import RULES
+from gradc.compiler.pipeline import RULES
+from gradc.compiler.simplify import stable
+from gradc.compiler.simplify.rewrites import Rule
 
 from .stable_formulas import FORMULAS, POINTS
 
-PAGE = Path(__file__).parents[1] / "docs" / "stable-forms.md"
+DOCS = Path(__file__).parents[1] / "docs"
 PEERS = json.loads((Path(__file__).parent / "reference" / "stable_peers.json").read_text())
 
 
@@ -31,11 +33,11 @@ def _code(text: str) -> str:
     return f"`{_plain(text)}`"
 
 
-def rules() -> str:
+def rules(of: Iterable[Rule], why: str) -> str:
     """The table of rules."""
     return _table(
-        ("rule", "as written", "its form", "as written, it", "source"),
-        ((_code(r.name), _code(r.before), _code(r.after), _plain(r.why), _plain(r.source)) for r in RULES),
+        ("rule", "as written", "its form", why, "source"),
+        ((_code(r.name), _code(r.before), _code(r.after), _plain(r.why), _plain(r.source)) for r in of),
     )
 
 
@@ -62,12 +64,18 @@ def suite() -> str:
     )
 
 
-def test_the_page_has_the_tables(golden: Callable[[Path, str], None]) -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    for name, table in (("rules", rules()), ("suite", suite())):
-        pattern = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
-        text = re.sub(pattern, lambda found, table=table: f"{found[1]}\n{table}\n{found[2]}", text, flags=re.DOTALL)
-    golden(PAGE, text)
+def test_the_pages_have_the_tables(golden: Callable[[Path, str], None]) -> None:
+    others = [rule for rule in RULES.values() if rule.of != "stable"]
+    pages = {
+        "stable-forms.md": {"rules": rules(stable.RULES, "as written, it"), "suite": suite()},
+        "simplification.md": {"rules": rules(others, "why")},
+    }
+    for page, tables in pages.items():
+        text = (DOCS / page).read_text(encoding="utf-8")
+        for name, table in tables.items():
+            pattern = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
+            text = re.sub(pattern, lambda found, table=table: f"{found[1]}\n{table}\n{found[2]}", text, flags=re.DOTALL)
+        golden(DOCS / page, text)
 
 
 def test_gradc_leads() -> None:
