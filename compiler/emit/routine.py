@@ -863,7 +863,8 @@ class Routine:
         z = self.view(out, (*outer, tuple(left), tuple(right)))
         if x is None or y is None or z is None:
             return None
-        y = self._turned(y, b, (*batch, *order, *right))
+        if len(order) == len(right) == 1:
+            y = self._turned(y, b, (*batch, *order, *right))
         return f"{self.use('matmul')}({self.note(x)}, {self.note(y)}, {self.note(z)})"
 
     def _turned(self, view: Ref, of: Ref, layout: tuple[str, ...]) -> Ref:

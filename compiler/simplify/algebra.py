@@ -74,12 +74,12 @@ def log_of_determinant(graph: Graph, node: Node) -> Node | None:
 
     Where det A <= 0 the logarithm has no value, and logdet says so. NumPy's manual, `slogdet`.
     """
-    if not isinstance(node, Map) or not isinstance(node.expression, sympy.log):
+    if not isinstance(node, Map) or node.expression != sympy.log(_0):
         return None
     inner = node.operands[0]
     sized = isinstance(inner, Map) and inner.expression == sympy.Abs(_0)
     found = _operation(inner.operands[0] if sized else inner, "det")
-    if node.expression != sympy.log(_0) or found is None:
+    if found is None:
         return None
     if sized and not definite(graph, found.operands[0], found.rows, found.columns):
         return None
