@@ -26,6 +26,8 @@ from gradc.compiler.source import ModelError, Source
 from tests.harness import load, sample
 
 SECONDS = 2.0
+"""Of a processor on which SymPy is imported in a quarter of a second: what is slower, or busy, gets as much more."""
+IMPORT = 0.25
 MEGABYTES = 500.0
 
 
@@ -74,13 +76,20 @@ def run(path: Path, output: str) -> Run:
     return Run(status, errors[0]["code"] if errors else None, seconds, megabytes)
 
 
+def pace() -> float:
+    """How many times slower than the processor of the limits this one is now, at least 1."""
+    command = [sys.executable, "-c", "import sympy"]
+    made = subprocess.run([sys.executable, "-I", "-S", "-c", MEASURED, *command], capture_output=True, check=True)
+    return max(1.0, float(json.loads(made.stdout)[3]) / IMPORT)
+
+
 def within_limits(path: Path, expected: str | None, seconds: float = SECONDS) -> None:
     """The run ends as expected, within the limits. A busy machine only adds to the time: the least of three counts."""
     for _ in range(3):
         found = run(path, "out.py")
         assert (found.status, found.code) == (0 if expected is None else 1, expected)
         assert found.megabytes < MEGABYTES
-        if found.seconds < seconds:
+        if found.seconds < seconds * pace():
             return
     pytest.fail(f"{found.seconds:.2f} s")
 
@@ -441,4 +450,4 @@ def test_reading_takes_time_by_the_length() -> None:
     for name, text in GROWING.items():
         started = time.process_time()
         codes(text(400_000)[:999_999])
-        assert time.process_time() - started < SECONDS, name
+        assert time.process_time() - started < SECONDS * pace(), name

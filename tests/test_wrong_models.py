@@ -33,9 +33,9 @@ def test_there_are_enough() -> None:
 
 @pytest.mark.parametrize("path", WRONG, ids=lambda path: path.stem)
 def test_wrong_model(path: Path, golden: Callable[[Path, str], None]) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     error = diagnostics(Source(path.name, path.read_text(encoding="utf-8")))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 4
     golden(path.with_suffix(".txt"), "\n".join(render(diagnostic).rstrip() + "\n" for diagnostic in error.diagnostics))
 
 
