@@ -30,6 +30,8 @@ from gradc.compiler.syntax import parse
 
 from .harness import Array, aligned, compiled, lengths_of, start
 
+pytestmark = pytest.mark.simplified
+
 Count = tuple[int, int, int]
 """Operations over rows, of other arrays, of numbers."""
 

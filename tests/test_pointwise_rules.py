@@ -22,6 +22,8 @@ from gradc.compiler.simplify.rounding import EPSILON, value_and_error
 
 from .test_tensor_rules import POINTWISE, formula, program, same_values, value, whole_cost
 
+pytestmark = pytest.mark.simplified
+
 _0, _1, _2 = placeholder(0), placeholder(1), placeholder(2)
 p0 = placeholder(0, positive=True)
 

@@ -29,6 +29,8 @@ from gradc.compiler.simplify.stable_forms import recognise
 
 from .harness import compiled
 
+pytestmark = pytest.mark.simplified
+
 Array = npt.NDArray[Any]
 Scalar = Callable[..., Any]
 

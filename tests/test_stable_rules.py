@@ -19,6 +19,8 @@ from gradc.compiler.syntax import parse
 from .harness import compiled
 from .stable_formulas import FORMULAS
 
+pytestmark = pytest.mark.simplified
+
 MORE = {
     "entropy": "param x = 1\nminimize x*log(x)\n",
     "cross-entropy": "param x = 1, y = 1\nminimize xlogy(y, 1/(1 + exp(-x)))\n",

@@ -16,6 +16,8 @@ import pytest
 from .harness import compiled
 from .stable_formulas import FORMULAS, WEIGHTS, Formula
 
+pytestmark = pytest.mark.simplified
+
 Array = npt.NDArray[Any]
 
 TRUTH = dict(np.load(Path(__file__).parent / "reference" / "stable_truth.npz"))
