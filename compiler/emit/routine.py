@@ -645,7 +645,8 @@ class Routine:
         found = self._scalar(node)
         # What reads an array is computed where it stands: later the array's memory may hold something else.
         reads = any(operand.axes for operand in node.operands)
-        single = not reads and self.uses.get(node.id, 0) <= 1 and self.section == "finish" and len(found.text) < 60
+        once = self.section == "finish" or (self.section == "step" and not self.plan.sections["block"])
+        single = not reads and self.uses.get(node.id, 0) <= 1 and once and len(found.text) < 60
         if not single and not found.text.isidentifier():
             name = self._name(node)
             self.say(f"{name} = {found.text}")

@@ -417,8 +417,7 @@ class _Objective:
         copyto(s0, noise_, where=K_3)
         K_4 = s0
         # line 6: distance = (x - x[n -> n']) / length
-        distance_2 = float(divide(1.0, length_))
-        distance = multiply(distance_1, distance_2, s1)
+        distance = multiply(distance_1, float(divide(1.0, length_)), s1)
         # line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
         K_5 = square(distance, s2)
         K_6 = multiply(K_5, -0.5, s2)
@@ -430,45 +429,30 @@ class _Objective:
         alpha = s4
         # line 10: minimize sum[n](y * alpha) / 2 + logdet[n, n'](K) / 2
         loss_1 = float(y.dot(alpha))
-        loss_2 = loss_1 * 0.5
         # gradient of line 10: minimize sum[n](y * alpha) / 2 + logdet[n, n'](K) / 2
         copyto(s0, _inverse(K, 1))
         d_loss_1 = s0
-        # gradient of line 6: distance = (x - x[n -> n']) / length
-        d_distance_1 = length * (-2.0)
-        d_distance_2 = float(exp(d_distance_1))
         # line 10: minimize sum[n](y * alpha) / 2 + logdet[n, n'](K) / 2
         copyto(s5, _cholesky(K, 2))
-        loss_3 = s5
-        loss_4 = log(s5_diagonal, s6)
-        loss_5 = float(loss_4.dot(ones_n))
-        loss_6 = loss_2 + loss_5
+        loss_2 = s5
+        loss_3 = log(s5_diagonal, s6)
+        loss_4 = float(loss_3.dot(ones_n))
         # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
         d_K_2 = multiply(s4_as_n_1, alpha, s5)
         d_K_3 = subtract(d_loss_1, d_K_2, s5)
         d_K_4 = multiply(d_K_3, 0.5, s5)
         d_K_5 = float(s2_as_nn_p.dot(s5_as_nn_p))
-        d_K_6 = scale_ * (-0.5)
-        d_K_7 = multiply(K_7, d_K_4, s2)
-        # gradient of line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
-        d_scale_1 = scale_ * d_K_5
-        # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
-        d_K_8 = float(s5_diagonal.dot(ones_n))
-        # gradient of line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
-        d_noise_1 = noise_ * d_K_8
-        d_noise_2 = (d_noise_1 if d_K_1 else 0.0)
+        d_K_6 = multiply(K_7, d_K_4, s2)
+        d_K_7 = float(s5_diagonal.dot(ones_n))
         # gradient of line 6: distance = (x - x[n -> n']) / length
-        d_distance_3 = d_K_6 * (-2.0)
-        d_distance_4 = multiply(distance_1, distance, s1)
-        d_distance_5 = float(s2_as_nn_p.dot(s1_as_nn_p))
-        d_distance_6 = d_distance_3 * d_distance_5
+        d_distance_1 = multiply(distance_1, distance, s1)
+        d_distance_2 = float(s2_as_nn_p.dot(s1_as_nn_p))
         # gradient of line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
-        d_length_1 = length_ * d_distance_6
-        d_length_2 = d_distance_2 * d_length_1
-        out[0] = d_scale_1
-        out[1] = d_length_2
-        out[2] = d_noise_2
-        return loss_6, out
+        d_length_1 = float(exp(length * (-2.0))) * length_ * scale_ * (-0.5) * (-2.0) * d_distance_2
+        out[0] = scale_ * d_K_5
+        out[1] = d_length_1
+        out[2] = (noise_ * d_K_7 if d_K_1 else 0.0)
+        return loss_1 * 0.5 + loss_4, out
 
 
 class _Outputs:
@@ -518,22 +502,17 @@ class _Outputs:
             theta = self._see(theta)
         (s0, K_3, s1, distance_1, s2, y) = self._fixed
         (scale, length, noise) = theta.tolist()
-        # line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
-        scale_ = float(exp(scale))
-        length_ = float(exp(length))
-        noise_ = float(exp(noise))
         # line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
         copyto(s0, 0.0)
-        copyto(s0, noise_, where=K_3)
+        copyto(s0, float(exp(noise)), where=K_3)
         K_4 = s0
         # line 6: distance = (x - x[n -> n']) / length
-        distance_2 = float(divide(1.0, length_))
-        distance = multiply(distance_1, distance_2, s1)
+        distance = multiply(distance_1, float(divide(1.0, float(exp(length)))), s1)
         # line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
         K_5 = square(distance, s1)
         K_6 = multiply(K_5, -0.5, s1)
         K_7 = exp(K_6, s1)
-        K_8 = multiply(scale_, K_7, s1)
+        K_8 = multiply(float(exp(scale)), K_7, s1)
         K = add(K_4, K_8, s1)
         # line 8: alpha = solve[n, n'](K, y)
         copyto(s2, _solve(K, y, 0))
@@ -626,8 +605,7 @@ class _Pullback:
         copyto(s0, noise_, where=K_3)
         K_4 = s0
         # line 6: distance = (x - x[n -> n']) / length
-        distance_2 = float(divide(1.0, length_))
-        distance = multiply(distance_1, distance_2, s1)
+        distance = multiply(distance_1, float(divide(1.0, length_)), s1)
         # line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
         K_5 = square(distance, s2)
         K_6 = multiply(K_5, -0.5, s2)
@@ -637,37 +615,23 @@ class _Pullback:
         # line 8: alpha = solve[n, n'](K, y)
         copyto(s4, _solve(K, y, 0))
         alpha = s4
-        # gradient of line 6: distance = (x - x[n -> n']) / length
-        d_distance_1 = length * (-2.0)
-        d_distance_2 = float(exp(d_distance_1))
-        # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
-        d_K_2 = scale_ * (-0.5)
         # gradient of line 8: alpha = solve[n, n'](K, y)
         copyto(s5, _solve(K, seed_alpha, 3))
         d_alpha_1 = s5
         d_alpha_2 = negative(d_alpha_1, s5)
         d_alpha_3 = multiply(alpha, s5_as_n_1, s3)
         # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
-        d_K_3 = float(s2_as_nn_p.dot(s3_as_nn_p))
-        d_K_4 = multiply(K_7, d_alpha_3, s2)
-        # gradient of line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
-        d_scale_1 = scale_ * d_K_3
-        # gradient of line 7: K = scale * exp(-distance^2 / 2) + where(index[n] == index[n'], noise, 0)
-        d_K_5 = float(s3_diagonal.dot(ones_n))
-        # gradient of line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
-        d_noise_1 = noise_ * d_K_5
-        d_noise_2 = (d_noise_1 if d_K_1 else 0.0)
+        d_K_2 = float(s2_as_nn_p.dot(s3_as_nn_p))
+        d_K_3 = multiply(K_7, d_alpha_3, s2)
+        d_K_4 = float(s3_diagonal.dot(ones_n))
         # gradient of line 6: distance = (x - x[n -> n']) / length
-        d_distance_3 = d_K_2 * (-2.0)
-        d_distance_4 = multiply(distance_1, distance, s1)
-        d_distance_5 = float(s2_as_nn_p.dot(s1_as_nn_p))
+        d_distance_1 = multiply(distance_1, distance, s1)
+        d_distance_2 = float(s2_as_nn_p.dot(s1_as_nn_p))
         # gradient of line 4: param scale > 0 = 1, length > 0 = 1, noise > 0 = 0.1
-        d_length_1 = d_distance_3 * d_distance_5
-        d_length_2 = length_ * d_length_1
-        d_length_3 = d_distance_2 * d_length_2
-        out[0] = d_scale_1
-        out[1] = d_length_3
-        out[2] = d_noise_2
+        d_length_1 = float(exp(length * (-2.0))) * length_ * scale_ * (-0.5) * (-2.0) * d_distance_2
+        out[0] = scale_ * d_K_2
+        out[1] = d_length_1
+        out[2] = (noise_ * d_K_4 if d_K_1 else 0.0)
         return out
 
 

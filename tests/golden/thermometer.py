@@ -437,25 +437,11 @@ class _Factored:
         (loss_4, loss_5, loss_6, loss_7, loss_8, loss_10, loss_3) = self._fixed
         (w, b) = theta.tolist()
         # line 9: minimize mean((t_p - t_c)^2)
-        loss_11 = w * loss_4
-        loss_12 = b * loss_5
-        loss_13 = loss_11 + loss_12
-        loss_14 = b * loss_6
-        loss_15 = loss_13 + loss_7
-        loss_16 = loss_14 + loss_8
-        loss_17 = loss_15 * loss_15
-        loss_18 = loss_16 * loss_16
-        loss_19 = loss_17 + loss_18
-        loss_20 = loss_10 + loss_19
-        loss_21 = loss_3 * loss_20
-        # gradient of line 7: t_p = w * t_u + b
-        d_t_p_1 = loss_4 * loss_15
-        d_t_p_2 = loss_5 * loss_15
-        d_t_p_3 = loss_6 * loss_16
-        d_t_p_4 = d_t_p_2 + d_t_p_3
-        out[0] = d_t_p_1
-        out[1] = d_t_p_4
-        return loss_21, out
+        loss_11 = w * loss_4 + b * loss_5 + loss_7
+        loss_12 = b * loss_6 + loss_8
+        out[0] = loss_4 * loss_11
+        out[1] = loss_5 * loss_11 + loss_6 * loss_12
+        return loss_3 * (loss_10 + loss_11 * loss_11 + loss_12 * loss_12), out
 
 
 class _Outputs:
