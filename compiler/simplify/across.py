@@ -32,6 +32,8 @@ SCALED = Rule(
     "A product at every element; with a number it costs a thousandth after the sum.",
     "sums are linear",
 )
+MOST_ENDS = 16
+"""Sums after which a number may be multiplied instead of before them."""
 MOST_FACTORS = 8
 """Factors of one sum, and"""
 MOST_SUMS = 64
@@ -211,6 +213,8 @@ def _sums_above(
         if sums is None:
             return None
         found |= sums
+        if len(found) > MOST_ENDS:
+            return None
     return found
 
 
