@@ -163,11 +163,11 @@ def _may_overflow(node: Map) -> bool:
     return quotient and any(_is(part, VANISHING) or _has_exponential(part) for part in found)
 
 
-def _has_exponential(node: Node) -> bool:
-    """Whether the node is a sum with an exponential in it."""
-    if not _is(node, sympy.Add):
+def _has_exponential(node: Node, depth: int = DEPTH) -> bool:
+    """Whether the node is a sum with an exponential in it, not too deep."""
+    if not depth or not _is(node, sympy.Add):
         return False
-    return any(_has_exponential(o) or _is(_bare(o), exp) for o in node.operands)
+    return any(_has_exponential(o, depth - 1) or _is(_bare(o), exp) for o in node.operands)
 
 
 def _bare(node: Node) -> Node:
