@@ -120,6 +120,7 @@ COSTLY: Mapping[str, tuple[str, str | None]] = {
     "pipes": (model("x" + " |> sin" * DEEP), "E0502"),
     "selections": (model("x" + "[n = ::-1]" * DEEP), "E0502"),
     "indentation": ("".join(" " * i + f"layer L{i}:\n" for i in range(1300)), "E0502"),
+    "a sum of 5,000 powers": (model(" + ".join(f"w * x^{i % 7}" for i in range(5000))), None),
     "a sum of 5,000 terms": (model(" + ".join(["w * x"] * 5000)), None),
     "a tower of powers": (model("w * 9^9^9^9"), "E0410"),
     "functions that call functions twice": (doubled("a * w", lambda f: f"{f}(a) + {f}(a + 1)", "f40"), "E0480"),

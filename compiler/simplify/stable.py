@@ -163,7 +163,7 @@ def _may_overflow(node: Map) -> bool:
     return quotient and any(_is(part, VANISHING) or _has_exponential(part) for part in found)
 
 
-def _has_exponential(node: Node, depth: int = DEPTH) -> bool:
+def _has_exponential(node: Node, depth: int = DEPTH // 2) -> bool:
     """Whether the node is a sum with an exponential in it, not too deep."""
     if not depth or not _is(node, sympy.Add):
         return False
