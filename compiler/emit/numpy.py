@@ -39,7 +39,7 @@ from .allowed import verify
 from .names import Names
 from .numbers import length
 from .routine import RISKY, Ref, Routine
-from .special import ROUTINES, support
+from .special import DEFINED, support
 from .support import ALGEBRA, EXPAND, FACTOR, REFUSE, SUPPORT
 from .ufuncs import FUNCTIONS
 
@@ -387,7 +387,7 @@ class _Writer:
 
     def _routine(self, plan: Plan) -> Routine:
         names = Names(
-            frozenset({"numpy", "DTYPE", "CACHE", "LEAST_ROWS", "MOST_ROWS", *FUNCTIONS, *_MODULE_NAMES, *_ROUTINES})
+            frozenset({"numpy", "DTYPE", "CACHE", "LEAST_ROWS", "MOST_ROWS", *FUNCTIONS, *_MODULE_NAMES, *DEFINED})
         )
         lengths = {symbol: names.fresh(symbol) for symbol in self.symbols}
         return Routine(plan, names, self.dtype, self._label, self._remark, lengths, self.places, self.matrices)
@@ -882,9 +882,4 @@ _MODULE_NAMES = frozenset(
     "_gradient _numbers _lengths _layout _shape _bounded _free _column _read_seeds _Outputs _Metrics _Pullback "
     "_Objective _OBJECTIVES _FACTORED _factor MOST_COLUMNS _EXPANDED _well_conditioned MOST_STATISTICS _MATRICES "
     "_refuse _solve _inverse _cholesky _is_definite _logdet _det".split()
-)
-
-_ROUTINES = frozenset(
-    {name for name, _ in ROUTINES.values()}
-    | {"_placed", "_ratio", "_near", "_far", "ERF", "ERFCX", "ERFCX_FAR", "NODES"}
 )

@@ -85,6 +85,8 @@ COMMANDS = frozenset(
 """Functions that have a command of their own; others are set by operatorname."""
 
 OTHERS = {"asin": r"\arcsin", "acos": r"\arccos", "atan": r"\arctan", "sigmoid": r"\sigma"}
+OTHERS |= {"lgamma": r"\log\Gamma", "digamma": r"\psi", "trigamma": r"\psi_1", "lbeta": r"\log\mathrm{B}"}
+OTHERS |= {"i0": "I_0", "i1": "I_1"}
 
 ESCAPED = {
     "\\": r"\textbackslash{}",
