@@ -328,6 +328,11 @@ def placeholder(position: int, positive: bool = False) -> Symbol:
     return Symbol(f"_{position}", real=True)
 
 
+def people(leaf: Leaf) -> str:
+    """A local leaf's name without the number that sets it apart."""
+    return leaf.name.rpartition(".")[0]
+
+
 def is_positive_number(value: Expr) -> bool:
     """Whether a SymPy number is above 0. Asking SymPy itself deduces all that follows, a hundred times slower."""
     return bool(value.p > 0) if isinstance(value, sympy.Rational) else float(value) > 0

@@ -114,8 +114,7 @@ class Elaboration:
             case tree.Metric():
                 self._metric(statement)
             case tree.Scan():
-                self.scope.names.update(dict.fromkeys(statement.names))
-                raise calls.later("`scan`", statement.axis.span)
+                self._scan(statement)
             case tree.Return():
                 help = "write output and the value that the model gives"
                 raise Mistake("E0220", "`return` stands outside a function", statement.span, help=help)
@@ -314,6 +313,21 @@ class Elaboration:
         if value is None:
             raise Poisoned
         self._name(prefix + statement.name, value, self._place(statement.span, scope))
+
+    def _scan(self, statement: tree.Scan) -> None:
+        for name in statement.names:
+            self._bind(name, None, statement, self.scope)
+        found = self.walker.scan(statement, self.scope)
+        if found is None:
+            raise Poisoned
+        values, inner = found
+        for name, value in zip(statement.names, values, strict=True):
+            self.scope.names[name] = value
+            self._name(name, value, statement.span)
+        places = {part.name: part.span for part in statement.body if isinstance(part, tree.Assignment)}
+        for name, span in places.items():
+            if inner[name].node.free:
+                self._name(f"{statement.names[0]}.{name}", inner[name], span)
 
     def _template(self, expression: tree.Expression, scope: Scope) -> Template | None:
         """The layer that the expression makes an instance of, if it does."""

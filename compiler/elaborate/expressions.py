@@ -8,11 +8,12 @@ and the span that new nodes carry, the notes of a mistake and the budgets stand 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from typing import Any
 
 from .. import functions, tree
 from ..graph import Axis, Constant, Graph, placeholder
 from ..source import Source, Span
-from . import calls, numbers, operations, selection
+from . import calls, numbers, operations, scans, selection
 from .arguments import axis_parameters, defined, factors, placed, recurring, unknown
 from .axes import Axes
 from .calls import Applied
@@ -38,6 +39,9 @@ STEPS = 60_000
 Walk = Generator[tuple[tree.Expression, Scope], Value | None, Value]
 """A construct on its way: it asks for the value of an expression in a scope, and is sent it; None where it has none."""
 
+Frame = tuple[Generator[Any, Any, Any], Span | None, CallSite | None, tuple[Scope, str] | None]
+"""A walk, where it stands, in which calls, and in which body of a scan under which name its value is seen."""
+
 _0, _1 = placeholder(0), placeholder(1)
 
 
@@ -55,16 +59,27 @@ class Walker:
 
     def value(self, expression: tree.Expression, scope: Scope) -> Value | None:
         """The value of the expression, or None where it has a mistake, which is then in the report."""
+        found: Value | None = self._run(self._frame(expression, scope, None))
+        return found
+
+    def scan(self, statement: tree.Scan, scope: Scope) -> tuple[tuple[Value, ...], dict[str, Value]] | None:
+        """What the scan yields and the names of its body, or None where it has a mistake."""
+        walk = scans.scan(self.graph, self.axis, statement, scope)
+        found: tuple[tuple[Value, ...], dict[str, Value]] | None = self._run((walk, statement.span, scope.site, None))
+        return found
+
+    def _run(self, first: Frame) -> Any:
+        """What the first walk gives in the end, or None where it has a mistake."""
         before = self.graph.at(None)
-        stack = [self._frame(expression, scope, None)]
-        sent: Value | None = None
+        stack = [first]
+        sent: Any = None
         while stack:
-            walk, span, site = stack[-1]
+            walk, span, site, seen = stack[-1]
             self.graph.at(span)
             try:
                 part, inner = walk.send(sent)
             except StopIteration as done:
-                sent = done.value
+                sent = done.value if seen is None else scans.seen(done.value, *seen)
             except Poisoned:
                 sent = None
             except Mistake as mistake:
@@ -79,14 +94,14 @@ class Walker:
         self.graph.at(before)
         return sent
 
-    def _frame(
-        self, expression: tree.Expression, scope: Scope, outer: Span | None
-    ) -> tuple[Walk, Span | None, CallSite | None]:
+    def _frame(self, expression: tree.Expression, scope: Scope, outer: Span | None) -> Frame:
         own = expression.span.source is self.source
+        name = expression.name if isinstance(expression, tree.Name) else "value"
         return (
             self._visit(expression, scope),
             expression.span if own else outer or _model_place(scope, self.source),
             scope.site,
+            (scope, name) if scope.loops else None,
         )
 
     def _spend(self, span: Span, scope: Scope) -> None:
@@ -475,6 +490,9 @@ class Walker:
             match statement:
                 case tree.Assignment():
                     inner.names[statement.name] = yield statement.value, inner
+                case tree.Scan():
+                    values, _ = yield from scans.scan(self.graph, self.axis, statement, inner)
+                    inner.names.update(zip(statement.names, values, strict=True))
                 case tree.Return():
                     if len(statement.values) != 1:
                         raise calls.later("returning several values", statement.span)

@@ -14,6 +14,7 @@ from . import calls
 from .arguments import recurring, unknown
 from .axes import descendants
 from .mistakes import Mistake, Report
+from .scans import faults
 from .scope import Scope
 
 _IN_DEF = (tree.Assignment, tree.Return)
@@ -71,7 +72,7 @@ def _block(owner: tree.Definition | tree.Layer, scope: Scope) -> Iterator[Mistak
                 if statement.drawn and isinstance(statement.initial, tree.Call):
                     yield from _expression(statement.initial.arguments, inner, owner)
             case tree.Scan():
-                yield calls.later("`scan`", statement.axis.span)
+                yield from _scan(statement, inner, owner)
                 inner.names.update(dict.fromkeys(statement.names))
                 continue
             case _:
@@ -92,6 +93,21 @@ def _block(owner: tree.Definition | tree.Layer, scope: Scope) -> Iterator[Mistak
         if isinstance(statement, tree.Return):
             help = "a function returns once, at its end"
             yield Mistake("E0221", "what stands after this `return` is never reached", statement.span, help=help)
+
+
+def _scan(statement: tree.Scan, scope: Scope, owner: tree.Definition | tree.Layer) -> Iterator[Mistake]:
+    yield from faults(statement)
+    for carry in statement.carries:
+        yield from _expression(carry.initial, scope, owner)
+    inner = Scope(outer=scope)
+    inner.names.update(dict.fromkeys(carry.name for carry in statement.carries))
+    for part in statement.body:
+        if isinstance(part, tree.Scan):
+            yield from _scan(part, inner, owner)
+            inner.names.update(dict.fromkeys(part.names))
+        else:
+            yield from _expression(part, inner, owner)
+            inner.names[getattr(part, "name", "")] = None
 
 
 def misplaced(statement: tree.Statement, home: str) -> Mistake:
