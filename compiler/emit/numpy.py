@@ -38,7 +38,8 @@ from ..source import Source
 from .allowed import verify
 from .names import Names
 from .numbers import length
-from .routine import RISKY, Ref, Routine
+from .ref import Ref
+from .routine import RISKY, Routine
 from .special import ROUTINES, support
 from .support import ALGEBRA, EXPAND, FACTOR, REFUSE, SUPPORT
 from .ufuncs import FUNCTIONS
