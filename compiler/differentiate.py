@@ -2,10 +2,10 @@
 
 One joint sweep for all parameters of an objective visits each node once, users before operands; adjoints are nodes of
 the same graph. The rule for Map is all of scalar calculus: the partial is SymPy's derivative of one operation,
-memoised, times the cotangent, summed over the axes that the operand lacks. The rule for a scan is a scan backward. A cotangent travels with the mask of the
-branches it came through: its true value is `where(mask, raw, 0)`, and the `where` is written only where cotangents of
-different masks meet or a sum would mix what is masked with what is not. So a branch not taken contributes exactly
-zero, whatever it holds.
+memoised, times the cotangent, summed over the axes that the operand lacks. The rule for a scan is a scan in the other
+direction. A cotangent travels with the mask of the branches it came through: its true value is `where(mask, raw, 0)`,
+and the `where` is written only where cotangents of different masks meet or a sum would mix what is masked with what is
+not. So a branch not taken contributes exactly zero, whatever it holds.
 """
 
 from __future__ import annotations

@@ -274,7 +274,7 @@ class Scan(Node):
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Steps(Node):
-    """`operands[1]`, a node of the body of the scan `operands[0]`, at every step: side by side along the scan's axis."""
+    """`operands[1]`, a node of the body of the scan `operands[0]`, at each of its steps: an array along its axis."""
 
     @property
     def scan(self) -> Scan:
@@ -299,6 +299,10 @@ class Last(Node):
         scan = self.operands[0]
         assert isinstance(scan, Scan)
         return scan
+
+
+LOOPS = (Scan, Steps, Last)
+"""What a recurrence is made of."""
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -579,7 +583,7 @@ class Graph:
 
     def like(self, value: Node, node: Node) -> Node:
         """The value with the axes and the type of the node."""
-        if value.dtype != node.dtype and node.dtype == "float":
+        if value.dtype != node.dtype and node.dtype == "float" and not isinstance(value, Constant):
             value = self.map(functions.as_float(placeholder(0)), [value])
         return self.spread(value, node.axes)
 
@@ -625,14 +629,15 @@ class Graph:
         carried: Sequence[tuple[Leaf, Node, Node]],
         stepped: Sequence[tuple[Leaf, Node]],
     ) -> Scan:
-        """The recurrence: of each carried leaf what it starts with and what comes next, of each stepped one the array."""
+        """Of each carried leaf what it starts with and what comes next, of each stepped one its array."""
         initials = [self.like(initial, leaf) for leaf, initial, _ in carried]
         nexts = [self.like(following, leaf) for leaf, _, following in carried]
         sequences = [self.spread(whole, [*leaf.axes, along]) for leaf, whole in stepped]
-        leaves = {"carried": tuple(leaf for leaf, _, _ in carried), "stepped": tuple(leaf for leaf, _ in stepped)}
-        return self._make(
-            Scan, (), "loop", (*initials, *nexts, *sequences), along=along, backward=backward, **leaves
-        )
+        leaves: dict[str, Any] = {
+            "carried": tuple(leaf for leaf, _, _ in carried),
+            "stepped": tuple(leaf for leaf, _ in stepped),
+        }
+        return self._make(Scan, (), "loop", (*initials, *nexts, *sequences), along=along, backward=backward, **leaves)
 
     def steps(self, scan: Scan, value: Node) -> Node:
         """The value at each step of the scan, along its axis: an array that is there already where it is that one's."""
@@ -833,6 +838,17 @@ class Program:
     adjoints: Mapping[str, Mapping[str, Node]] = field(default_factory=dict)
     cotangents: tuple[Leaf, ...] = ()
     pullback: Mapping[str, Node] = field(default_factory=dict)
+
+    def shown(self, axes: Iterable[Axis]) -> tuple[Axis, ...]:
+        """The axes of an output in the order in which users get them: the rows first, the others as declared, copies
+        beside their axes. In memory the axis of a scan may come first."""
+        place = {axis.name: i for i, axis in enumerate(self.axes)}
+
+        def key(axis: Axis) -> tuple[int, int, int]:
+            base = axis.name.rstrip("'")
+            return place.get(base, len(place)), len(axis.name) - len(base), self.graph.rank(axis.name)
+
+        return tuple(sorted(axes, key=key))
 
     def roots(self) -> list[Node]:
         """Every node that has a meaning for the user, the named values left out."""

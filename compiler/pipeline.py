@@ -39,7 +39,9 @@ PASSES: Mapping[str, Pass] = {
 """The passes that may be left out: each gives a program of the same values."""
 
 RULES: Mapping[str, Rule] = {
-    rule.name: rule for table in (stable, algebra, expand, loops, tensor, pointwise, stack, factor) for rule in table.RULES
+    rule.name: rule
+    for table in (stable, algebra, expand, loops, tensor, pointwise, stack, factor)
+    for rule in table.RULES
 }
 """The rules of the passes, each of which may be left out by its name."""
 

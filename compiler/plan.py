@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from .functions import where
 from .graph import (
+    LOOPS,
     Axis,
     Constant,
     Contract,
@@ -40,8 +41,6 @@ from .loops import Regions
 TIMES = ("compile", "bind", "step", "block", "finish")
 PREFIXES = {"step": "s", "block": "b", "finish": "f"}
 """How the names of the buffers of each section begin."""
-LOOPS = (Scan, Steps, Last)
-"""Kinds whose memory is that of a scan's `Places`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +175,7 @@ def _cuttable(nodes: Sequence[Node], rows: str) -> bool:
         if not node.trained:
             continue
         here = rows in node.names
-        if here and node.axis(rows).length != base:
+        if here and (node.axis(rows).length != base or node.names[0] != rows):
             return False
         above = any(rows in operand.names for operand in node.operands)
         match node:
@@ -264,6 +263,7 @@ def _allocate(
             dying = list(alive.values())
             if isinstance(node, Leaf) or is_alias(node):
                 continue
+            # The memory of what a scan leaves behind is that of its places.
             if not node.axes or isinstance(node, LOOPS):
                 _release(dying, free, buffers, prefix, holder)
                 continue

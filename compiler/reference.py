@@ -439,7 +439,8 @@ class Run:
         outer = self.place
         for position in reversed(positions) if scan.backward else positions:
             self.place = (*outer, position)
-            for leaf, value in zip((*scan.carried, *scan.stepped), (*carried, *(s[position] for s in whole)), strict=True):
+            seen = [np.asarray(array[position]) for array in whole]
+            for leaf, value in zip((*scan.carried, *scan.stepped), (*carried, *seen), strict=True):
                 self.state[leaf.id] = value
             self.compute(body.nodes)
             for steps in body.kept:

@@ -22,6 +22,7 @@ from ..graph import (
     Objective,
     Parameter,
     Program,
+    Scan,
 )
 from ..source import Note, Span
 from . import calls, library, names, numbers, operations, parameters
@@ -42,10 +43,11 @@ DEPTH = 60
 
 
 class Elaboration:
-    """The elaboration of one model; `program` is what it gives."""
+    """The elaboration of one model; `program` is what it gives. The axes in `first` come first in memory."""
 
-    def __init__(self, model: tree.Model, constants: Mapping[str, float]) -> None:
+    def __init__(self, model: tree.Model, constants: Mapping[str, float], first: Sequence[str] = ()) -> None:
         self.model = model
+        self.first = first
         self.source = model.span.source
         self.report = Report(self.source)
         self.graph = Graph()
@@ -62,10 +64,15 @@ class Elaboration:
         self.failed = False
         self._objective: tree.Objective | None = None
 
+    @property
+    def scanned(self) -> tuple[str, ...]:
+        """The axes along which there are scans, in the order of the model."""
+        return tuple(dict.fromkeys(node.along.name for node in self.graph.nodes if isinstance(node, Scan)))
+
     def program(self) -> Program:
         """The whole model. ModelError where it has mistakes."""
         try:
-            self.table = Axes(self.model, self.graph, self.report)
+            self.table = Axes(self.model, self.graph, self.report, self.first)
             self.walker = Walker(self.source, self.graph, self.table, self.report)
             self._overridden()
             for statement in self.model.statements:
@@ -75,7 +82,7 @@ class Elaboration:
             self.failed = True
         self.report.check()
         assert not self.failed, "a statement failed, and no mistake was told"
-        order = sorted(self.table.all(), key=lambda axis: self.graph.rank(axis.name))
+        order = sorted(self.table.all(), key=lambda axis: axis.name != self.table.rows)
         return Program(
             graph=self.graph,
             axes=tuple(order),

@@ -39,7 +39,7 @@ STEPS = 60_000
 Walk = Generator[tuple[tree.Expression, Scope], Value | None, Value]
 """A construct on its way: it asks for the value of an expression in a scope, and is sent it; None where it has none."""
 
-Frame = tuple[Generator[Any, Any, Any], Span | None, CallSite | None, tuple[Scope, str] | None]
+Frame = tuple[Generator[Any, Any, Any], Span | None, CallSite | None, tuple[Scope, str, Span] | None]
 """A walk, where it stands, in which calls, and in which body of a scan under which name its value is seen."""
 
 _0, _1 = placeholder(0), placeholder(1)
@@ -79,7 +79,7 @@ class Walker:
             try:
                 part, inner = walk.send(sent)
             except StopIteration as done:
-                sent = done.value if seen is None else scans.seen(done.value, *seen)
+                sent = done.value if seen is None else self._seen(done.value, seen, site)
             except Poisoned:
                 sent = None
             except Mistake as mistake:
@@ -94,6 +94,13 @@ class Walker:
         self.graph.at(before)
         return sent
 
+    def _seen(self, value: Value | None, where: tuple[Scope, str, Span], site: CallSite | None) -> Value | None:
+        try:
+            return None if value is None else scans.seen(value, *where)
+        except Mistake as mistake:
+            self.report.add(mistake, site)
+            return None
+
     def _frame(self, expression: tree.Expression, scope: Scope, outer: Span | None) -> Frame:
         own = expression.span.source is self.source
         name = expression.name if isinstance(expression, tree.Name) else "value"
@@ -101,7 +108,7 @@ class Walker:
             self._visit(expression, scope),
             expression.span if own else outer or _model_place(scope, self.source),
             scope.site,
-            (scope, name) if scope.loops else None,
+            (scope, name, expression.span) if scope.loops else None,
         )
 
     def _spend(self, span: Span, scope: Scope) -> None:

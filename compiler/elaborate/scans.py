@@ -8,7 +8,7 @@ starts with may have fewer axes than what it becomes: then the body is elaborate
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .. import tree
 from ..graph import Axis, Graph
@@ -36,10 +36,10 @@ class _Carried:
     trained: bool
 
 
-def seen(value: Value, scope: Scope, name: str) -> Value:
+def seen(value: Value, scope: Scope, name: str, span: Span) -> Value:
     """The value as it is seen in a scope, which may be the body of a scan, or of one in another."""
     for loop in scope.loops:
-        value = loop.at_step(value, name)
+        value = loop.at_step(value, name, span)
     return value
 
 
@@ -118,6 +118,10 @@ def _body(
                 value = yield from _value(part.value, scope)
                 if part.name in carries:
                     value = number(Operand(value, part.value.span), f"`{part.name}`")
+                    # What is carried has the axes that it started with, whatever it is computed from.
+                    carried = scope.names[part.name]
+                    assert isinstance(carried, Value)
+                    value = replace(value, axes=graph.ordered([*carried.axes, *value.axes]), type="float")
                 scope.names[part.name] = value
             case tree.Scan():
                 values, _ = yield from scan(graph, axis_of, part, scope)
@@ -130,9 +134,7 @@ def _body(
     raise Poisoned
 
 
-def _value(
-    expression: tree.Expression, scope: Scope
-) -> Generator[tuple[tree.Expression, Scope], Value | None, Value]:
+def _value(expression: tree.Expression, scope: Scope) -> Generator[tuple[tree.Expression, Scope], Value | None, Value]:
     value = yield expression, scope
     if value is None:
         raise Poisoned

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from .. import tree
 from ..graph import Axis, Graph, Leaf, Node
 from ..source import Span
-from .mistakes import CallSite
+from .mistakes import CallSite, Mistake
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,19 @@ class Loop:
     axis: Axis
     stepped: dict[int, tuple[Leaf, Node]] = field(default_factory=dict)
 
-    def at_step(self, value: Value, name: str) -> Value:
+    def at_step(self, value: Value, name: str, span: Span) -> Value:
         """The value as it is seen at one step; `name` says for people what it is."""
-        if value.axis(self.axis.name) is None:
+        own = value.axis(self.axis.name)
+        if own is None:
             return value
+        if own.length != self.axis.length:
+            raise Mistake(
+                "E0434",
+                f"`{name}` cannot be seen step by step: along `{own.name}` it has another length than the scan",
+                span,
+                sides=[f"{name} has {own.name} of length {own.length}   the scan goes along {self.axis.length}"],
+                help="scan along an axis of its own length, or select the position before the scan",
+            )
         axes = tuple(axis for axis in value.axes if axis.name != self.axis.name)
         node = value.node
         if self.axis.name in node.names:

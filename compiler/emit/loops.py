@@ -1,8 +1,8 @@
 """A scan in the emitted module: one Python loop over its steps.
 
-Takes a scan and the routine that writes the class around it. What differs from step to step (a position of an array, the
-place of a result) is a view that is made once, when data are bound; the loop goes through tuples of them, and a body is
-straight-line calls like any other part of a class. Numbers without axes are Python's own, in variables.
+Takes a scan and the routine that writes the class around it. What differs from step to step (a position of an array,
+the place of a result) is a view that is made once, when data are bound; the loop goes through lists of them, and a body
+is straight-line calls like any other part of a class. Numbers without axes are Python's own, in variables.
 """
 
 from __future__ import annotations
@@ -214,7 +214,9 @@ class _Loop:
                 part_of[self.scan.nexts[part].id] = behind
             if value.id in part_of:
                 memory = self.memory[part]
-                made = self._made(f"{memory}_{'read' if part_of[value.id] == before else 'written'}", memory + part_of[value.id])
+                made = self._made(
+                    f"{memory}_{'read' if part_of[value.id] == before else 'written'}", memory + part_of[value.id]
+                )
                 routine.refs[steps.id] = Ref(made, axes, "fixed")
                 return
         memory = self._allocated(f"all_{routine.label(value)[0]}", self.count, value.axes, routine.dtype_of(value))

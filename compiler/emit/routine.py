@@ -367,6 +367,7 @@ class Routine:
         program = self.plan.program
         written = {item.leaf.id: item.axes for item in program.inputs}
         written |= {item.leaf.id: item.axes for item in program.parameters}
+        written |= {leaf.id: program.shown(leaf.axes) for leaf in program.cotangents}
         return written.get(node.id, node.axes)
 
     def _rows_first(self, node: Node) -> None:

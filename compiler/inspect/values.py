@@ -15,6 +15,7 @@ from ..graph import (
     Contract,
     Gather,
     Index,
+    Last,
     Leaf,
     LinearAlgebra,
     Map,
@@ -27,6 +28,7 @@ from ..graph import (
     Size,
     Slice,
     Spread,
+    Steps,
     Stop,
     reachable,
 )
@@ -102,7 +104,7 @@ def _needed(program: Program) -> set[int]:
         waiting: list[Node] = [objective.value]
         while waiting:
             node = waiting.pop()
-            if node.id not in below and not isinstance(node, Stop) and node.dtype == "float":
+            if node.id not in below and not isinstance(node, Stop) and node.dtype in ("float", "loop"):
                 below[node.id] = node
                 waiting.extend(node.operands)
         varying = {p.leaf.id for p in program.parameters if p.name in objective.over}
@@ -142,6 +144,8 @@ def _words(node: Node) -> str:
     match node:
         case Constant():
             return "constant"
+        case Leaf():
+            return "one step"
         case Index():
             return "index"
         case Size():
@@ -169,6 +173,10 @@ def _words(node: Node) -> str:
             return f"{node.operator} over {_listed([node.rows.name, node.columns.name])}"
         case Stop():
             return "stop: no derivative"
+        case Steps():
+            return f"all steps of a scan along {node.scan.along.name}"
+        case Last():
+            return f"behind the last step of a scan along {node.scan.along.name}"
     raise TypeError(f"no words for {type(node).__name__}")
 
 

@@ -1,7 +1,7 @@
 """What need not be computed step by step is computed for all steps at once, outside of the scan.
 
-Takes a program; gives it with bodies that hold the recurrence alone. Axes have names, so an operation on one step is the
-same operation on all of them, with one axis more: what a body computes of arrays alone stands before the scan, what
+Takes a program; gives it with bodies that hold the recurrence alone. Axes have names, so an operation on one step is
+the same operation on all of them, with one axis more: what a body computes of arrays alone stands before the scan, what
 nothing carried needs stands behind it, and a sum over the steps is one contraction of what is kept of each. The scan
 that goes backward needs values of the one that went forward: those that this computes anyway are kept, and the others
 computed for all steps at once. The memory is that of a few values for each step.
@@ -14,7 +14,20 @@ from dataclasses import dataclass, field, replace
 
 import sympy
 
-from ..graph import Graph, Last, Leaf, Map, Node, Program, Scan, Spread, Steps, people, placeholder, reachable, rewrite
+from ..graph import (
+    LOOPS,
+    Graph,
+    Last,
+    Map,
+    Node,
+    Program,
+    Scan,
+    Spread,
+    Steps,
+    placeholder,
+    reachable,
+    rewrite,
+)
 from ..loops import Regions
 from .rewrites import Rewrites, Rule
 
@@ -47,9 +60,6 @@ KEPT = Rule(
     "reverse mode by a tape (Griewank and Walther, Evaluating Derivatives, 4.3)",
 )
 RULES: tuple[Rule, ...] = (BEFORE, BEHIND, TOTAL, KEPT)
-
-
-LOOPS = (Scan, Steps, Last)
 
 
 def simplify_loops(program: Program, rewrites: Rewrites | None = None) -> Program:
@@ -131,7 +141,9 @@ class _Loops:
             node = inner[key]
             if key in moved:
                 whole = self._whole(alone, node)
-                leaf = graph.local(_label(node), node.axes, node.dtype, node.trained, node.positive)
+                leaf = graph.local(
+                    f"known{len(leaves) - len(rest.stepped) + 1}", node.axes, node.dtype, node.trained, node.positive
+                )
                 leaves[leaf] = whole
                 found.inside[key] = leaf
                 self.record.noted(BEFORE.name, node, whole)
@@ -273,10 +285,6 @@ class _Loops:
 
 
 def _widens(node: Node, binds: frozenset[int]) -> bool:
-    """Whether the node is larger than each of what it is made of in one step: such an array of all steps is too large."""
+    """Whether the node is larger than what it is made of in one step: of all steps it would take too much memory."""
     local = [operand for operand in node.operands if operand.free & binds]
     return isinstance(node, Map | Spread) and not any(set(node.names) <= set(operand.names) for operand in local)
-
-
-def _label(node: Node) -> str:
-    return people(node) if isinstance(node, Leaf) else "known"
