@@ -28,6 +28,7 @@ _WORDS: dict[type, str] = {
     tree.Constant: "const",
     tree.Definition: "def",
     tree.Layer: "layer",
+    tree.Scan: "scan",
     tree.Yield: "yield",
     tree.Return: "return",
     tree.Output: "output",

@@ -172,7 +172,7 @@ def faults(statement: tree.Scan) -> Iterator[Mistake]:
             yield Mistake("E0220", "this cannot stand in a scan", part.span, help=help)
     for carry in statement.carries:
         if carry.name not in updated:
-            help = f"say what it is after a step: {carry.name} = ...; what stays as it is needs not be carried"
+            help = f"say what it is after a step: {carry.name} = ...; what stays as it is need not be carried"
             yield Mistake("E0432", f"`{carry.name}` is carried, and never updated", carry.span, help=help)
     yields = [part for part in statement.body if isinstance(part, tree.Yield)]
     last = statement.body[-1] if statement.body else statement
