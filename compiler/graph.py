@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import sympy
 from sympy import Expr, Integer, Symbol
@@ -48,6 +48,7 @@ class Node:
     names: tuple[str, ...] = ()  # of the axes
     trained: bool = False  # depends on a parameter
     positive: bool = False  # surely > 0
+    keeps_sign: ClassVar[bool] = False  # whether it is positive wherever its operands are
 
     def axis(self, name: str) -> Axis:
         """The axis of that name; KeyError if the node lacks it."""
@@ -59,6 +60,10 @@ class Node:
     def attributes(self) -> tuple[Any, ...]:
         """What distinguishes the node from others of its kind with the same operands."""
         return ()
+
+    def over(self, graph: Graph, operands: Sequence[Node]) -> Node:
+        """The same kind of node over other operands, of the same axes or fewer; for kinds that Graph does not make."""
+        raise TypeError(f"a {type(self).__name__} has no operands")
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -326,6 +331,12 @@ class Graph:
         self._known[key] = node
         return node
 
+    def node(
+        self, kind: type[Kind], axes: tuple[Axis, ...], dtype: str, operands: tuple[Node, ...], **attributes: Any
+    ) -> Kind:
+        """A node of a kind that this page does not know (see `arrays.py`). `axes` stand in the graph's order."""
+        return self._make(kind, axes, dtype, operands, **attributes)
+
     def leaf(self, role: str, name: str, axes: Iterable[Axis], dtype: str = "float") -> Leaf:
         """A parameter, an input, or the cotangent of an output."""
         return self._make(Leaf, self.ordered(axes), dtype, (), role=role, name=name)
@@ -569,7 +580,7 @@ class Graph:
                 return self.linear_algebra(node.operator, operands, node.rows, node.columns)
             case Stop():
                 return self.stop(operands[0])
-        raise TypeError(f"a {type(node).__name__} has no operands")
+        return node.over(self, operands)
 
 
 def _dtype(expression: Expr, operands: Sequence[Node]) -> str:
@@ -596,6 +607,8 @@ def _positive(kind: Callable[..., Any], operands: tuple[Node, ...], more: Mappin
         )
     if kind is Reduce:
         return more["operator"] in ("max", "min", "prod") and operands[0].positive
+    if getattr(kind, "keeps_sign", False):
+        return all(operand.positive for operand in operands)
     return kind in (Slice, Gather, Relabel, Spread, Stop) and operands[0].positive
 
 
