@@ -9,9 +9,10 @@ time `step`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
+from .arrays import Accumulate, Concat, Flatten, Order, PlaceWindow, Recurrence, Split, Window
 from .functions import where
 from .graph import (
     Axis,
@@ -39,7 +40,7 @@ TIMES = ("compile", "bind", "step", "block", "finish")
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """Memory that is allocated once, when data is bound. Its axes stand in the graph's order, the rows first."""
+    """Memory that is allocated once, when data is bound. Its axes stand as `Plan.laid` has them, the rows first."""
 
     name: str
     axes: tuple[Axis, ...]
@@ -52,7 +53,8 @@ class Plan:
     """The nodes of each section in order, and the buffer of each array computed after bind.
 
     `rows` is None where the computation is not cut into blocks. `sums` are the nodes whose blocks are added up. `full`
-    are arrays along all rows whose blocks are results, or hold them. `alias` nodes are views of their operand.
+    are arrays along all rows whose blocks are results, or hold them. `views` are nodes whose value lies in the memory
+    of their operand. `taps` and `slid` are the axes of windows: of their taps and of their positions.
     """
 
     program: Program
@@ -63,6 +65,13 @@ class Plan:
     sums: frozenset[int]
     full: frozenset[int]
     buffers: dict[int, Buffer]
+    views: frozenset[int]
+    taps: frozenset[str]
+    slid: frozenset[str]
+
+    def laid(self, axes: Iterable[Axis]) -> tuple[Axis, ...]:
+        """The axes as they stand in memory."""
+        return _laid(axes, self.taps, self.slid)
 
     def time(self, node: Node) -> str:
         """The node's time."""
@@ -87,15 +96,73 @@ def make_plan(program: Program, roots: Sequence[Node], results: Sequence[Node] =
         block = sorted([*sections["block"], *(n for n in sections["finish"] if n.id in sums)], key=lambda n: n.id)
         sections["block"] = tuple(block)
         sections["finish"] = tuple(n for n in sections["finish"] if n.id not in sums)
-    holders = [_holder(node) for node in results]
+    sliding = [s for node in nodes if isinstance(node, Window | PlaceWindow) for s in node.slidings]
+    taps, slid = frozenset(s.taps.name for s in sliding), frozenset(s.along.name for s in sliding)
+    views = _views(nodes, program, rows, taps, slid)
+    holders = [_holder(node, views) for node in results]
     full = frozenset(node.id for node in holders if times[node.id] == "block")
-    buffers = _allocate(sections, times, sums, full, roots, rows)
-    return Plan(program, rows, tuple(roots), times, sections, sums, full, buffers)
+    buffers = _allocate(sections, times, sums, full, roots, rows, views)
+    for key, buffer in buffers.items():
+        buffers[key] = replace(buffer, axes=_laid(buffer.axes, taps, slid))
+    return Plan(program, rows, tuple(roots), times, sections, sums, full, buffers, views, taps, slid)
 
 
-def is_alias(node: Node) -> bool:
-    """Whether the node's value is a view of its operand's memory."""
-    return isinstance(node, Relabel | Stop | Slice) or is_diagonal(node)
+# --------------------------------------------------------------------------------------------------------------- memory
+
+
+def _laid(axes: Iterable[Axis], taps: frozenset[str], slid: frozenset[str]) -> tuple[Axis, ...]:
+    """In the graph's order, but the positions of windows last and their taps before them: so a convolution is one
+    product of matrices for each row, and what is done at each position is done to long runs of memory."""
+    if not slid:
+        return tuple(axes)
+    return tuple(sorted(axes, key=lambda axis: 1 if axis.name in taps else 2 if axis.name in slid else 0))
+
+
+def _views(
+    nodes: Sequence[Node], program: Program, rows: str | None, taps: frozenset[str], slid: frozenset[str]
+) -> frozenset[int]:
+    """The nodes whose value is a view of their operand's memory.
+
+    Axes can be merged in place where they lie side by side and the last one moves fastest.
+    """
+    written = {item.leaf.id: item.axes for item in program.inputs}
+    written |= {item.leaf.id: item.axes for item in program.parameters}
+    lying: dict[int, list[str]] = {}  # of what lies in one piece, its axes in the order of memory
+    found: set[int] = set()
+    for node in nodes:
+        own = [axis.name for axis in _laid(node.axes, taps, slid)]
+        below = lying.get(node.operands[0].id) if node.operands else None
+        match node:
+            case Leaf():
+                names = [axis.name for axis in written.get(node.id, node.axes)]
+                lying[node.id] = list(node.names) if rows in names[1:] else names
+            case Relabel() | Stop():
+                to = dict(node.renamed) if isinstance(node, Relabel) else {}
+                if below is not None:
+                    lying[node.id] = [to.get(name, name) for name in below]
+                found.add(node.id)
+            case Flatten() if below is not None and (start := _beside(below, node)) is not None:
+                lying[node.id] = [*below[:start], node.whole.name, *below[start + len(node.merged) :]]
+                found.add(node.id)
+            case Split():
+                if below is not None:
+                    parts = [axis.name for axis in node.parts]
+                    lying[node.id] = [part for n in below for part in (parts if n == node.whole.name else [n])]
+                found.add(node.id)
+            case Slice() | Window():
+                found.add(node.id)
+            case _ if is_diagonal(node):
+                found.add(node.id)
+            case _:
+                lying[node.id] = own
+    return frozenset(found)
+
+
+def _beside(layout: Sequence[str], node: Flatten) -> int | None:
+    """Where the merged axes start, if they stand side by side in their order."""
+    names = [axis.name for axis in node.merged]
+    start = layout.index(names[0])
+    return start if list(layout[start : start + len(names)]) == names else None
 
 
 def is_diagonal(node: Node) -> bool:
@@ -105,9 +172,9 @@ def is_diagonal(node: Node) -> bool:
     return node.operands[1].axes[0].length == node.along.length and node.operands[1].names[0] in node.operands[0].names
 
 
-def _holder(node: Node) -> Node:
+def _holder(node: Node, views: frozenset[int]) -> Node:
     """The node whose memory holds the value."""
-    while is_alias(node):
+    while node.id in views:
         node = node.operands[0]
     return node
 
@@ -136,11 +203,23 @@ def _cuttable(nodes: Sequence[Node], rows: str) -> bool:
                 return False
             case LinearAlgebra() if rows in (node.rows.name, node.columns.name):
                 return False
+            case Window() | PlaceWindow() if rows in {
+                name for s in node.slidings for name in (s.along.name, s.taps.name)
+            }:
+                return False
+            case Concat() | Accumulate() | Recurrence() | Order() if node.along.name == rows:
+                return False
+            case Flatten() | Split() if rows in (node.whole.name, *(a.name for a in _several(node))):
+                return False
             case Contract() | Scatter():
                 pass
             case _ if above and not here:
                 return False
     return True
+
+
+def _several(node: Flatten | Split) -> tuple[Axis, ...]:
+    return node.merged if isinstance(node, Flatten) else node.parts
 
 
 def _adds_rows(node: Node, rows: str | None) -> bool:
@@ -182,6 +261,7 @@ def _allocate(
     full: frozenset[int],
     roots: Sequence[Node],
     rows: str | None,
+    views: frozenset[int],
 ) -> dict[int, Buffer]:
     """A buffer for each array computed after bind; one that nobody reads any more serves the next of its shape."""
     last: dict[int, tuple[int, int]] = {}
@@ -190,7 +270,7 @@ def _allocate(
     ]
     holder: dict[int, int] = {}  # an alias holds its operand's memory
     for _, _, node in order:
-        holder[node.id] = holder.get(node.operands[0].id, node.operands[0].id) if is_alias(node) else node.id
+        holder[node.id] = holder.get(node.operands[0].id, node.operands[0].id) if node.id in views else node.id
     for s, i, node in order:
         for operand in node.operands:
             last[holder.get(operand.id, operand.id)] = (s, i)
@@ -205,14 +285,14 @@ def _allocate(
             held = [holder.get(o.id, o.id) for o in _distinct(node.operands)]
             alive = {h: o for h, o in zip(held, _distinct(node.operands), strict=True) if last.get(h) == (s, i)}
             dying = list(alive.values())
-            if isinstance(node, Leaf) or is_alias(node):
+            if isinstance(node, Leaf) or node.id in views:
                 continue
             if not node.axes:
                 _release(dying, free, buffers, times, section, holder)
                 continue
             key = (node.axes, node.dtype)
             own = node.id in sums or node.id in full
-            overwritten = [o for h, o in alive.items() if held.count(h) == 1 and _may_overwrite(node, o)]
+            overwritten = [o for h, o in alive.items() if held.count(h) == 1 and _may_overwrite(node, o, views)]
             _release(overwritten, free, buffers, times, section, holder)
             if own:
                 buffers[node.id] = Buffer(f"sum_{node.id}", node.axes, node.dtype, False)
@@ -231,9 +311,9 @@ def _distinct(nodes: Sequence[Node]) -> list[Node]:
     return list({node.id: node for node in nodes}.values())
 
 
-def _may_overwrite(node: Node, operand: Node) -> bool:
+def _may_overwrite(node: Node, operand: Node, views: frozenset[int]) -> bool:
     """Whether a ufunc may write its result over this operand: same shape, read in the same order, in one call."""
-    if not isinstance(node, Map) or operand.axes != node.axes or operand.dtype != node.dtype or is_alias(operand):
+    if not isinstance(node, Map) or operand.axes != node.axes or operand.dtype != node.dtype or operand.id in views:
         return False
     if isinstance(node.expression, where):
         return node.expression.args[2] in node.expression.free_symbols and operand is _symbol_operand(node, 2)

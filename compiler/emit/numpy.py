@@ -38,7 +38,8 @@ from ..source import Source
 from .allowed import verify
 from .names import Names
 from .numbers import length
-from .routine import RISKY, Ref, Routine
+from .refs import Ref
+from .routine import RISKY, Routine
 from .special import ROUTINES, support
 from .support import ALGEBRA, EXPAND, FACTOR, REFUSE, SUPPORT
 from .ufuncs import FUNCTIONS
@@ -140,7 +141,7 @@ def emit_numpy(
 
 
 def _algebra(writer: _Writer) -> str:
-    """The functions of matrices that the classes call, and what their messages call the matrices."""
+    """The functions of windows and of matrices that the classes call, and what their messages call the matrices."""
     parts = [text for operator, text in ALGEBRA.items() if operator in writer.algebra]
     if writer.matrices:
         entries = [f"    ({_quoted(matrix)}, {_quoted(batch)})," for matrix, batch in writer.matrices]
@@ -881,7 +882,7 @@ _MODULE_NAMES = frozenset(
     "VERSION SOURCE_SHA256 ROWS AXES CONSTANTS INPUTS PARAMETERS OUTPUTS METRICS OBJECTIVES _read _fit _cut _vector "
     "_gradient _numbers _lengths _layout _shape _bounded _free _column _read_seeds _Outputs _Metrics _Pullback "
     "_Objective _OBJECTIVES _FACTORED _factor MOST_COLUMNS _EXPANDED _well_conditioned MOST_STATISTICS _MATRICES "
-    "_refuse _solve _inverse _cholesky _is_definite _logdet _det".split()
+    "_refuse _window _solve _inverse _cholesky _is_definite _logdet _det".split()
 )
 
 _ROUTINES = frozenset(
