@@ -32,9 +32,9 @@ class Sliding:
         """The axis of the positions."""
         return Axis(self.along.name, self.positions)
 
-    def reach(self) -> Expr:
-        """How many positions of `along` all taps of one position span."""
-        return sympy.expand(self.dilation * (self.taps.length - 1) + 1)
+    def __str__(self) -> str:
+        steps = ((" stride ", self.stride), (" dilation ", self.dilation))
+        return f"{self.along.name}: {self.taps.name}" + "".join(f"{name}{n}" for name, n in steps if n != 1)
 
 
 def positions(length: Expr, taps: Expr, stride: int, dilation: int) -> Expr:

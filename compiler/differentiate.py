@@ -18,7 +18,7 @@ import sympy
 from sympy import Expr, Integer
 
 from . import arrays, functions
-from .arrays import Accumulate, Concat, Flatten, PlaceWindow, Recurrence, Split, Window
+from .arrays import Accumulate, Concat, Flatten, Order, PlaceWindow, Recurrence, Split, Window
 from .elementary import DIVIDE, SQRT, build
 from .graph import (
     Axis,
@@ -287,9 +287,21 @@ def _place_slice(node: PlaceSlice, graph: Graph, cotangent: Cotangent) -> Iterat
     )
 
 
+def _sorted_back(graph: Graph, order: Order, cotangent: Cotangent) -> Cotangent:
+    """Of a permutation the adjoint is its inverse, which is the order of its positions."""
+    inverse = arrays.order(graph, order, order.along)
+    mask, raw = _held(graph, cotangent, [order.along])
+    if mask is not None and order.along.name in mask.names:
+        mask = graph.gather(mask, inverse, order.along.name)
+    return Cotangent(mask, graph.gather(raw, inverse, order.along.name))
+
+
 @rule.register
 def _gather(node: Gather, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
     operand, index = node.operands
+    if isinstance(index, Order) and index.along == node.along:
+        yield operand, _narrowed(graph, _sorted_back(graph, index, cotangent), [], node.axes, operand)
+        return
     lacking = [axis for axis in node.axes if axis.name not in operand.names]
     mask = cotangent.mask
     if mask is not None and any(name in {a.name for a in lacking} or name == node.along.name for name in mask.names):

@@ -36,6 +36,8 @@ from ..graph import (
 from ..plan import Plan, make_plan
 from ..source import Source
 from .allowed import verify
+from .lengths import NAME as CHECK_LENGTHS
+from .lengths import checks
 from .names import Names
 from .numbers import length
 from .refs import Ref
@@ -130,6 +132,7 @@ def emit_numpy(
         SUPPORT
         + "".join(f"\n{text}" for kind, text in (("factor", FACTOR), ("expand", EXPAND)) if writer.variants[kind])
         + _algebra(writer)
+        + writer.checks
         + support(frozenset(writer.used))
         + "".join(f"\n\n{body}" for body in classes)
         + "\n\n"
@@ -358,6 +361,7 @@ class _Writer:
             self.places[parameter.name] = (start, stop)
             start = stop
         self.size = start
+        self.checks = checks(written, frozenset({"numpy", "lengths", "DataError", *FUNCTIONS, *_MODULE_NAMES}))
         self.symbols = sorted(
             {s.name for a in program.axes for s in a.length.free_symbols}
             | {s.name for i in program.inputs for a in i.axes for s in a.length.free_symbols}
@@ -595,6 +599,7 @@ class _Writer:
             f"    def rebind(self, data{more}):",
             f'        """Take data in: check it, {purpose}."""',
             f"        found, lengths = _read(data, {_tuple(needs)})",
+            *([f"        {CHECK_LENGTHS}(lengths)"] if self.checks else []),
         ]
         if seeded:
             lines.append("        seeds = _read_seeds(seeds, lengths)")
@@ -882,7 +887,7 @@ _MODULE_NAMES = frozenset(
     "VERSION SOURCE_SHA256 ROWS AXES CONSTANTS INPUTS PARAMETERS OUTPUTS METRICS OBJECTIVES _read _fit _cut _vector "
     "_gradient _numbers _lengths _layout _shape _bounded _free _column _read_seeds _Outputs _Metrics _Pullback "
     "_Objective _OBJECTIVES _FACTORED _factor MOST_COLUMNS _EXPANDED _well_conditioned MOST_STATISTICS _MATRICES "
-    "_refuse _window _solve _inverse _cholesky _is_definite _logdet _det".split()
+    "_refuse _window _check_lengths _solve _inverse _cholesky _is_definite _logdet _det".split()
 )
 
 _ROUTINES = frozenset(

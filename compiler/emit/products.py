@@ -83,10 +83,11 @@ def _matrices(
     def groups(ref: Ref, *matrix: Sequence[str]) -> Groups:
         return (*((name,) if name in ref.layout else () for name in outer), *(tuple(group) for group in matrix))
 
-    z = routine.view(out, groups(out, rows, columns))
-    x, y = routine.view(a, groups(a, rows, order)), routine.view(b, groups(b, order, columns))
-    if turning:
-        x, y = x or turned(routine, a, groups(a, rows, order)), y or turned(routine, b, groups(b, order, columns))
+    wanted = ((a, groups(a, rows, order)), (b, groups(b, order, columns)), (out, groups(out, rows, columns)))
+    fits = [routine.has_view(*each) for each in wanted]
+    if not fits[2] or not (all(fits) or turning):
+        return None
+    x, y, z = (routine.view(*each) or turned(routine, *each) for each in wanted)
     if x is None or y is None or z is None:
         return None
     return f"{routine.use('matmul')}({routine.note(x)}, {routine.note(y)}, {routine.note(z)})"
@@ -101,13 +102,15 @@ def _in_parts(
         if any(name not in ref.layout for name in outer for ref in (a, b)):
             return None
         each = tuple((name,) for name in outer)
-        x = routine.view(a, (*each, tuple(left), tuple(rest)))
-        y = routine.view(b, (*each, tuple(rest), tuple(right)))
-        if x is None or y is None:
+        wanted = ((a, (*each, tuple(left), tuple(rest))), (b, (*each, tuple(rest), tuple(right))))
+        if not all(routine.has_view(*pair) for pair in wanted):
             continue
+        x, y = (routine.view(*pair) for pair in wanted)
         known = {axis.name: axis for ref in (a, b) for axis in ref.axes}
         parts = _scratch(routine, "products", tuple(known[name] for name in [*outer, *left, *right]))
         z = routine.view(parts, (*each, tuple(left), tuple(right)))
+        assert x is not None
+        assert y is not None
         assert z is not None
         routine.say(f"{routine.use('matmul')}({routine.note(x)}, {routine.note(y)}, {routine.note(z)})")
         return summed(routine, parts, outer, out)

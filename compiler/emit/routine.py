@@ -217,6 +217,10 @@ class Routine:
         spelled = "_".join("".join(group) or "1" for group in groups) or "flat"
         return self.derived(ref, suffix, f"{ref.text}_as_{spelled}", axes, contiguous=False)
 
+    def has_view(self, ref: Ref, groups: Groups) -> bool:
+        """Whether `view` would give one; none is made."""
+        return self._suffix(replace(ref.memory, axes=ref.axes) if ref.memory is not None else ref, groups) is not None
+
     def derived(self, ref: Ref, suffix: str, name: str, axes: tuple[Axis, ...], contiguous: bool) -> Ref:
         """A view by indexing or reshaping, or by a call with `{}` for the array; made once where its base is made."""
         if ref.memory is not None:
@@ -814,19 +818,22 @@ class Routine:
         single = (tuple(order),)
         a_groups = ((tuple(left),) if left else ()) + single
         b_groups = single + ((tuple(right),) if right else ())
-        x, y = self.view(a, a_groups), self.view(b, b_groups)
-        if x is None or y is None:
+        result: Groups = ((tuple(left),) if left else ()) + ((tuple(right),) if right else ())
+        if out is not None and not self.has_view(out, result):
             return None
+        if not (self.has_view(a, a_groups) and self.has_view(b, b_groups)):
+            return None
+        x, y = self.view(a, a_groups), self.view(b, b_groups)
+        assert x is not None
+        assert y is not None
         if not left and not right:
             return f"{self.note(x)}.dot({self.note(y)})"
-        result: Groups = ((tuple(left),) if left else ()) + ((tuple(right),) if right else ())
         if out is None:
             if [n for g in result for n in g] != list(target) or any(len(g) > 1 for g in result):
                 return None
             return self._times(x, y, None)
         z = self.view(out, result)
-        if z is None:
-            return None
+        assert z is not None
         straight = [name for group in result for name in group] == list(out.layout)
         mixed = self.dtype == "float32" and self.section == "finish"
         function = "dot" if straight and out.contiguous and not mixed else "matmul"

@@ -175,6 +175,20 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrange:
+    """A function whose brackets say how axes change: `window[h: r](x, stride=2)`, `flatten[(c, h) -> f](x)`.
+
+    A bracket holds axes, a sign ("", ":" or "->") and axes; `axes` are those of the result.
+    """
+
+    operator: str
+    brackets: tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...]
+    arguments: tuple[Formula, ...]
+    options: tuple[tuple[str, str], ...]
+    axes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Rename:
     body: Formula
     pairs: tuple[tuple[str, str], ...]
@@ -201,6 +215,7 @@ Formula = (
     | Algebra
     | Select
     | Place
+    | Arrange
     | Rename
 )
 
@@ -234,7 +249,7 @@ def parts(formula: Formula) -> tuple[Formula, ...]:
             return (*formula.above, *formula.below)
         case Power():
             return (formula.base, formula.exponent)
-        case Apply() | Logic() | Algebra():
+        case Apply() | Logic() | Algebra() | Arrange():
             return formula.arguments
         case Compare() | Matrix():
             return (formula.left, formula.right)
@@ -453,7 +468,7 @@ def power(base: Formula, exponent: Formula) -> Formula:
 def axes(formula: Formula) -> frozenset[str]:
     """The names of the axes that the formula's value has."""
     match formula:
-        case Named() | Free() | Reference() | Ones():
+        case Named() | Free() | Reference() | Ones() | Arrange():
             return frozenset(formula.axes)
         case Adjoint():
             return frozenset(formula.of.axes)

@@ -15,6 +15,7 @@ from .formula import (
     Adjoint,
     Algebra,
     Apply,
+    Arrange,
     Choice,
     Compare,
     Count,
@@ -203,6 +204,8 @@ class _Latex:
             case Place():
                 operator = rf"\operatorname{{place}}_{{{self.selection(formula.at)}}}"
                 return ATOM, rf"{operator}\left({self.at(formula.body, LOGIC_LEVEL)}\right)"
+            case Arrange():
+                return ATOM, self.arrange(formula)
             case Rename():
                 return POWER, self.rename(formula)
         raise TypeError(f"no LaTeX for {type(formula).__name__}")
@@ -292,6 +295,16 @@ class _Latex:
         command = {"logdet": r"\log\det", "det": r"\det"}.get(formula.operator) or self.operator(formula.operator)
         arguments = ", ".join(self.at(argument, LOGIC_LEVEL) for argument in formula.arguments)
         return rf"{command}{_subscript((formula.rows, formula.columns))}\left({arguments}\right)"
+
+    def arrange(self, formula: Arrange) -> str:
+        brackets = []
+        for before, sign, after in formula.brackets:
+            left, right = (",".join(name(axis) for axis in part) for part in (before, after))
+            brackets.append({"": left, ":": rf"{left} : {right}"}.get(sign, rf"{left} \to {right}"))
+        arguments = [self.at(argument, LOGIC_LEVEL) for argument in formula.arguments]
+        arguments += [rf"{name(option)} = {name(value)}" for option, value in formula.options]
+        subscript = rf"_{{{', '.join(brackets)}}}"
+        return rf"{self.operator(formula.operator)}{subscript}\left({', '.join(arguments)}\right)"
 
     def selection(self, formula: Select) -> str:
         start = "" if formula.start is None else self.at(formula.start, SUM)

@@ -1,7 +1,9 @@
 """Formulas as text, in the language's own syntax: what is printed here could be written in a model.
 
-Brackets stand only where the grammar needs them. Two things the language cannot say: the derivative of the objective by
-a named value, `d loss/d z`, and the adjoint of a slice, `place[t = 1:](x)`: x at those positions, and 0 elsewhere.
+Brackets stand only where the grammar needs them. Some things the language cannot say: the derivative of the objective
+by a named value, `d loss/d z`; the adjoint of a slice, `place[t = 1:](x)`: x at those positions, and 0 elsewhere; that
+of a window, `place[t: r](x)`: what all positions and taps hold, added where they stand; and `recurrence[t](f, b)`, which
+is s in s[t] = b[t] + f[t] s[t - 1], or the transpose of that.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from .formula import (
     Adjoint,
     Algebra,
     Apply,
+    Arrange,
     Choice,
     Compare,
     Count,
@@ -61,6 +64,11 @@ def number(value: Expr) -> str:
     if value.is_NumberSymbol:
         return str(value)
     return (decimal(value) or str(value)) if value.is_Rational else repr(float(value))
+
+
+def _bracket(before: tuple[str, ...], sign: str, after: tuple[str, ...]) -> str:
+    left, right = (", ".join(part) if len(part) == 1 else f"({', '.join(part)})" for part in (before, after))
+    return {"": left, ":": f"{left}: {right}"}.get(sign, f"{left} -> {right}")
 
 
 class _Text:
@@ -118,6 +126,11 @@ class _Text:
                 return ATOM, f"{self.at(formula.body, ATOM)}[{self.selection(formula)}]"
             case Place():
                 return ATOM, f"place[{self.selection(formula.at)}]({self.at(formula.body, CHOICE)})"
+            case Arrange():
+                brackets = ", ".join(_bracket(*bracket) for bracket in formula.brackets)
+                given = [self.at(argument, CHOICE) for argument in formula.arguments]
+                given += [f"{option}={value}" for option, value in formula.options]
+                return ATOM, f"{formula.operator}[{brackets}]({', '.join(given)})"
             case Rename():
                 pairs = ", ".join(f"{before} -> {after}" for before, after in formula.pairs)
                 return ATOM, f"{self.at(formula.body, ATOM)}[{pairs}]"

@@ -15,6 +15,7 @@ import sympy
 from sympy import Expr, Integer, Symbol
 
 from .. import functions
+from ..arrays import Accumulate, Concat, Flatten, Order, PlaceWindow, Recurrence, Split, Window
 from ..graph import (
     Axis,
     Constant,
@@ -43,6 +44,7 @@ from .formula import (
     Adjoint,
     Algebra,
     Apply,
+    Arrange,
     Compare,
     Count,
     Formula,
@@ -286,6 +288,57 @@ def _ones(wide: Sequence[Axis]) -> Formula:
 @rule.register
 def _linear_algebra(node: LinearAlgebra, operands: Sequence[Formula], writer: Writer) -> Formula:
     return Algebra(node.operator, node.rows.name, node.columns.name, tuple(operands))
+
+
+@rule.register
+def _window(node: Window, operands: Sequence[Formula], writer: Writer) -> Formula:
+    return _sliding("window", node, operands)
+
+
+@rule.register
+def _place_window(node: PlaceWindow, operands: Sequence[Formula], writer: Writer) -> Formula:
+    return _sliding("place", node, operands)
+
+
+def _sliding(operator: str, node: Window | PlaceWindow, operands: Sequence[Formula]) -> Formula:
+    """All axes of a window slide alike, as they are written; where algebra had them do otherwise, the first tells."""
+    pairs = tuple(((s.along.name,), ":", (s.taps.name,)) for s in node.slidings)
+    steps = (("stride", node.slidings[0].stride), ("dilation", node.slidings[0].dilation))
+    options = tuple((option, str(value)) for option, value in steps if value != 1)
+    return Arrange(operator, pairs, tuple(operands), options, node.names)
+
+
+@rule.register
+def _concat(node: Concat, operands: Sequence[Formula], writer: Writer) -> Formula:
+    return Arrange("concat", (((node.along.name,), "", ()),), tuple(operands), (), node.names)
+
+
+@rule.register
+def _flatten(node: Flatten, operands: Sequence[Formula], writer: Writer) -> Formula:
+    bracket = (tuple(axis.name for axis in node.merged), "->", (node.whole.name,))
+    return Arrange("flatten", (bracket,), tuple(operands), (), node.names)
+
+
+@rule.register
+def _split(node: Split, operands: Sequence[Formula], writer: Writer) -> Formula:
+    bracket = ((node.whole.name,), "->", tuple(axis.name for axis in node.parts))
+    return Arrange("split", (bracket,), tuple(operands), (), node.names)
+
+
+@rule.register
+def _accumulate(node: Accumulate, operands: Sequence[Formula], writer: Writer) -> Formula:
+    return Arrange(f"cum{node.operator}", (((node.along.name,), "", ()),), tuple(operands), (), node.names)
+
+
+@rule.register
+def _recurrence(node: Recurrence, operands: Sequence[Formula], writer: Writer) -> Formula:
+    options = (("transposed", "true"),) if node.backward else ()
+    return Arrange("recurrence", (((node.along.name,), "", ()),), tuple(operands), options, node.names)
+
+
+@rule.register
+def _order(node: Order, operands: Sequence[Formula], writer: Writer) -> Formula:
+    return Arrange("argsort", (((node.along.name,), "", ()),), tuple(operands), (), node.names)
 
 
 @rule.register
