@@ -10,6 +10,9 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
+from sympy import Add, expand
+
+from .arrays import Accumulate, Concat, Flatten, PlaceWindow, Recurrence, Split, Window
 from .graph import Constant, Contract, LinearAlgebra, Map, Node, Program, Reduce, Scan, reachable
 from .source import Diagnostic, ModelError, Source, Span
 
@@ -57,6 +60,24 @@ def checked(program: Program, before: Program | None = None) -> Program:
                 raise Malformed(node, "its matrix is not square")
             case LinearAlgebra(operator="solve") if node.columns.name in node.operands[1].names:
                 raise Malformed(node, "its right side has the axis of the columns")
+            case Window() if not {s.along for s in node.slidings} <= set(node.operands[0].axes):
+                raise Malformed(node, "its operand lacks an axis along which it slides")
+            case PlaceWindow() if not {a for s in node.slidings for a in (s.places, s.taps)} <= set(
+                node.operands[0].axes
+            ):
+                raise Malformed(node, "its operand lacks positions or taps")
+            case Concat() if any(
+                o.axis(node.along.name).length != n for o, n in zip(node.operands, node.lengths, strict=True)
+            ):
+                raise Malformed(node, "an operand has another length than it is said to have")
+            case Concat() if expand(Add(*node.lengths)) != node.along.length:
+                raise Malformed(node, "its operands are together not as long as it is")
+            case Flatten() if not set(node.merged) <= set(node.operands[0].axes):
+                raise Malformed(node, "its operand lacks an axis that it merges")
+            case Split() if node.whole not in node.operands[0].axes:
+                raise Malformed(node, "its operand lacks the axis that it takes apart")
+            case Accumulate() | Recurrence() if any(node.along not in o.axes for o in node.operands):
+                raise Malformed(node, "an operand lacks the axis along which it runs")
             case Reduce() if set(node.names) != below - {axis.name for axis in node.reduced}:
                 raise Malformed(node, "its axes are not those of its operand without the reduced")
     return program

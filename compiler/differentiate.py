@@ -17,7 +17,8 @@ from functools import cache, singledispatch
 import sympy
 from sympy import Expr, Integer
 
-from . import functions
+from . import arrays, functions
+from .arrays import Accumulate, Concat, Flatten, Order, PlaceWindow, Recurrence, Split, Window
 from .elementary import DIVIDE, SQRT, build
 from .graph import (
     Axis,
@@ -237,7 +238,7 @@ def _vanishes_flat(node: Node) -> bool:
             whole = len(symbols) + len(numbers) == len(e.args)
             parts = [node.operands[_place(s)] for s in symbols]
             return whole and any(map(_vanishes_flat, parts)) and all(p.positive or _vanishes_flat(p) for p in parts)
-        case Reduce(operator="max") | Relabel() | Spread() | Slice() | Gather():
+        case Reduce(operator="max") | Relabel() | Spread() | Slice() | Gather() | Window() | Flatten() | Split():
             return _vanishes_flat(node.operands[0])
     return False
 
@@ -307,9 +308,21 @@ def _place_slice(node: PlaceSlice, graph: Graph, cotangent: Cotangent) -> Iterat
     )
 
 
+def _sorted_back(graph: Graph, order: Order, cotangent: Cotangent) -> Cotangent:
+    """Of a permutation the adjoint is its inverse, which is the order of its positions."""
+    inverse = arrays.order(graph, order, order.along)
+    mask, raw = _held(graph, cotangent, [order.along])
+    if mask is not None and order.along.name in mask.names:
+        mask = graph.gather(mask, inverse, order.along.name)
+    return Cotangent(mask, graph.gather(raw, inverse, order.along.name))
+
+
 @rule.register
 def _gather(node: Gather, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
     operand, index = node.operands
+    if isinstance(index, Order) and index.along == node.along:
+        yield operand, _narrowed(graph, _sorted_back(graph, index, cotangent), [], node.axes, operand)
+        return
     lacking = [axis for axis in node.axes if axis.name not in operand.names]
     mask = cotangent.mask
     if mask is not None and any(name in {a.name for a in lacking} or name == node.along.name for name in mask.names):
@@ -336,6 +349,99 @@ def _relabel(node: Relabel, graph: Graph, cotangent: Cotangent) -> Iterator[tupl
 @rule.register
 def _spread(node: Spread, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
     yield node.operands[0], _narrowed(graph, cotangent, [], node.axes, node.operands[0])
+
+
+def _held(graph: Graph, cotangent: Cotangent, axes: Iterable[Axis]) -> tuple[Node | None, Node]:
+    """The mask, and the cotangent with 0 where it does not hold: both along all of the axes, if along any of them."""
+    raw, mask = _applied(graph, cotangent), cotangent.mask
+    over = list(axes)
+    if mask is not None and any(axis.name in mask.names for axis in over):
+        mask = graph.spread(mask, over)
+    return mask, graph.spread(raw, over)
+
+
+def _ones(graph: Graph, mask: Node) -> Node:
+    return build(graph, functions.where(_0, Integer(1), Integer(0)), [mask])
+
+
+@rule.register
+def _window(node: Window, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
+    over = [axis for s in node.slidings for axis in (s.places, s.taps)]
+    mask, raw = _held(graph, cotangent, over)
+    if mask is not None and any(axis.name in mask.names for axis in over):
+        # A place counts if any of the positions and taps that stand there does.
+        reached = arrays.place_window(graph, _ones(graph, mask), node.slidings)
+        mask = graph.map(functions.less(Integer(0), _0), [reached])
+    yield node.operands[0], Cotangent(mask, arrays.place_window(graph, raw, node.slidings))
+
+
+@rule.register
+def _place_window(node: PlaceWindow, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
+    _, raw = _held(graph, cotangent, [s.along for s in node.slidings])
+    yield node.operands[0], Cotangent(None, arrays.window(graph, raw, node.slidings))
+
+
+@rule.register
+def _concat(node: Concat, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
+    along = node.along.name
+    mask, raw = _held(graph, cotangent, [node.along])
+    for operand, start, length in zip(node.operands, node.starts(), node.lengths, strict=True):
+        own = mask
+        if own is not None and along in own.names:
+            own = graph.slice(own, along, start, 1, length, drop=False)
+        part = graph.slice(raw, along, start, 1, length, drop=False)
+        others = [axis for axis in node.axes if axis.name != along]
+        yield operand, _narrowed(graph, Cotangent(own, part), [], [*others, *operand.axes], operand)
+
+
+@rule.register
+def _flatten(node: Flatten, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
+    mask, raw = _held(graph, cotangent, [node.whole])
+    mask = None if mask is None else arrays.split(graph, mask, node.whole, node.merged)
+    yield node.operands[0], Cotangent(mask, arrays.split(graph, raw, node.whole, node.merged))
+
+
+@rule.register
+def _split(node: Split, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
+    mask, raw = _held(graph, cotangent, node.parts)
+    mask = None if mask is None else arrays.flatten(graph, mask, node.parts, node.whole)
+    yield node.operands[0], Cotangent(mask, arrays.flatten(graph, raw, node.parts, node.whole))
+
+
+@rule.register
+def _accumulate(node: Accumulate, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
+    """Of a running product no factor is divided by, so that it is right where some are 0, and so are its own
+    derivatives: what stands before a position times what follows it, which a linear recurrence sums up."""
+    (operand,), along = node.operands, node.along
+    mask, raw = _held(graph, cotangent, [along])
+    if mask is not None and along.name in mask.names:
+        # A position counts if any that follow it, or itself, does.
+        mask = graph.map(functions.less(Integer(0), _0), [_totals_behind(graph, _ones(graph, mask), along)])
+    if node.operator == "sum":
+        yield operand, Cotangent(mask, _totals_behind(graph, raw, along))
+        return
+    before = graph.sum([arrays.shifted(graph, node, along), arrays.first(graph, along)])
+    following = arrays.recurrence(graph, operand, raw, along, backward=True)
+    yield operand, Cotangent(mask, graph.product([before, following]))
+
+
+def _totals_behind(graph: Graph, value: Node, along: Axis) -> Node:
+    """At each position the sum of what stands there and behind it."""
+    turned = arrays.turned(graph, graph.spread(value, [along]), along.name)
+    return arrays.turned(graph, arrays.accumulate(graph, "sum", turned, along), along.name)
+
+
+@rule.register
+def _recurrence(node: Recurrence, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
+    """The recurrence is linear in its term: its adjoint is the transposed one. Of s[i] = b[i] + f[i] s[i - 1] the
+    derivative by f[i] is the adjoint of b[i] times s[i - 1]; of the transpose, that of b[i - 1] times s[i]."""
+    factor, term = node.operands
+    _, raw = _held(graph, cotangent, [node.along])
+    found = arrays.recurrence(graph, factor, raw, node.along, not node.backward)
+    yield term, _narrowed(graph, Cotangent(None, found), [], node.axes, term)
+    here, before = (node, found) if node.backward else (found, node)
+    factors = [arrays.shifted(graph, before, node.along)]
+    yield factor, _narrowed(graph, Cotangent(None, here), factors, node.axes, factor)
 
 
 @rule.register

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import sympy
 from sympy import Expr, Integer, Symbol
@@ -49,6 +49,7 @@ class Node:
     trained: bool = False  # depends on a parameter
     positive: bool = False  # surely > 0
     free: frozenset[int] = frozenset()  # the local leaves, by id, that stand in it and that no scan in it binds
+    keeps_sign: ClassVar[bool] = False  # whether it is positive wherever its operands are
 
     def axis(self, name: str) -> Axis:
         """The axis of that name; KeyError if the node lacks it."""
@@ -60,6 +61,10 @@ class Node:
     def attributes(self) -> tuple[Any, ...]:
         """What distinguishes the node from others of its kind with the same operands."""
         return ()
+
+    def over(self, graph: Graph, operands: Sequence[Node]) -> Node:
+        """The same kind of node over other operands, of the same axes or fewer; for kinds that Graph does not make."""
+        raise TypeError(f"a {type(self).__name__} has no operands")
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -420,6 +425,12 @@ class Graph:
         self._known[key] = node
         return node
 
+    def node(
+        self, kind: type[Kind], axes: tuple[Axis, ...], dtype: str, operands: tuple[Node, ...], **attributes: Any
+    ) -> Kind:
+        """A node of a kind that this page does not know (see `arrays.py`). `axes` stand in the graph's order."""
+        return self._make(kind, axes, dtype, operands, **attributes)
+
     def leaf(self, role: str, name: str, axes: Iterable[Axis], dtype: str = "float") -> Leaf:
         """A parameter, an input, or the cotangent of an output."""
         return self._make(Leaf, self.ordered(axes), dtype, (), role=role, name=name)
@@ -713,7 +724,7 @@ class Graph:
                 scan = operands[0]
                 assert isinstance(scan, Scan)
                 return self.last(scan, node.part)
-        raise TypeError(f"a {type(node).__name__} has no operands")
+        return node.over(self, operands)
 
 
 def _free(kind: type[Node], operands: Sequence[Node], more: Mapping[str, Any], own: int) -> frozenset[int]:
@@ -758,6 +769,8 @@ def _positive(kind: Callable[..., Any], operands: tuple[Node, ...], more: Mappin
         )
     if kind is Reduce:
         return more["operator"] in ("max", "min", "prod") and operands[0].positive
+    if getattr(kind, "keeps_sign", False):
+        return all(operand.positive for operand in operands)
     return kind in (Slice, Gather, Relabel, Spread, Stop) and operands[0].positive
 
 

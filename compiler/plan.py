@@ -9,9 +9,10 @@ time `step`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from .arrays import Accumulate, Concat, Flatten, Order, PlaceWindow, Recurrence, Split, Window
 from .functions import where
 from .graph import (
     LOOPS,
@@ -35,6 +36,7 @@ from .graph import (
     Steps,
     Stop,
     data_length,
+    reachable,
 )
 from .loops import Regions
 
@@ -45,7 +47,7 @@ PREFIXES = {"step": "s", "block": "b", "finish": "f"}
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """Memory that is allocated once, when data is bound. Its axes stand in the graph's order, the rows first."""
+    """Memory that is allocated once, when data is bound. Its axes stand as `Plan.laid` has them, the rows first."""
 
     name: str
     axes: tuple[Axis, ...]
@@ -58,8 +60,9 @@ class Plan:
     """The nodes of each section in order, and the buffer of each array computed after bind.
 
     `rows` is None where the computation is not cut into blocks. `sums` are the nodes whose blocks are added up. `full`
-    are arrays along all rows whose blocks are results, or hold them. `alias` nodes are views of their operand. The
-    bodies of scans stand in `regions`, and what they leave behind in `places`; rows are not cut where there is a scan.
+    are arrays along all rows whose blocks are results, or hold them. `views` are nodes whose value lies in the memory
+    of their operand. `taps` and `slid` are the axes of windows: of their taps and of their positions. The bodies of
+    scans stand in `regions`, and what they leave behind in `places`; rows are not cut where there is a scan.
     """
 
     program: Program
@@ -70,8 +73,15 @@ class Plan:
     sums: frozenset[int]
     full: frozenset[int]
     buffers: dict[int, Buffer]
+    views: frozenset[int]
+    taps: frozenset[str]
+    slid: frozenset[str]
     regions: Regions
     places: dict[int, Places]
+
+    def laid(self, axes: Iterable[Axis]) -> tuple[Axis, ...]:
+        """The axes as they stand in memory."""
+        return _laid(axes, self.taps, self.slid)
 
     def time(self, node: Node) -> str:
         """The node's time."""
@@ -112,20 +122,27 @@ def make_plan(program: Program, roots: Sequence[Node], results: Sequence[Node] =
         block = sorted([*sections["block"], *(n for n in sections["finish"] if n.id in sums)], key=lambda n: n.id)
         sections["block"] = tuple(block)
         sections["finish"] = tuple(n for n in sections["finish"] if n.id not in sums)
-    holders = [_holder(node) for node in results]
+    everything = reachable(roots)
+    sliding = [s for node in everything if isinstance(node, Window | PlaceWindow) for s in node.slidings]
+    taps, slid = frozenset(s.taps.name for s in sliding), frozenset(s.along.name for s in sliding)
+    views = _views(everything, program, rows, taps, slid)
+    holders = [_holder(node, views) for node in results]
     full = frozenset(node.id for node in holders if times[node.id] == "block")
-    buffers = _allocate(regions, sections, PREFIXES, sums | full, roots, rows)
+    buffers = _allocate(regions, sections, PREFIXES, sums | full, roots, rows, views)
     places = {}
     for number, scan in enumerate(regions.scans):
         times |= {node.id: "step" for node in regions.body(scan).nodes}
-        places[scan.id] = _places(regions, scan, f"loop{number}_")
-    return Plan(program, rows, tuple(roots), times, sections, sums, full, buffers, regions, places)
+        places[scan.id] = _places(regions, scan, f"loop{number}_", views)
+    for table in (buffers, *(found.buffers for found in places.values())):
+        for key, buffer in table.items():
+            table[key] = replace(buffer, axes=_laid(buffer.axes, taps, slid))
+    return Plan(program, rows, tuple(roots), times, sections, sums, full, buffers, views, taps, slid, regions, places)
 
 
-def _places(regions: Regions, scan: Scan, prefix: str) -> Places:
+def _places(regions: Regions, scan: Scan, prefix: str, views: frozenset[int]) -> Places:
     """A node is written to one place as it is computed; from there it is copied to the others."""
     body = regions.body(scan)
-    inside = {node.id for node in body.nodes if node.axes and not is_alias(node) and not isinstance(node, LOOPS)}
+    inside = {node.id for node in body.nodes if node.axes and node.id not in views and not isinstance(node, LOOPS)}
     values = [steps.operands[1] for steps in body.kept]
     nexts: dict[int, int] = {}
     histories = set()
@@ -142,13 +159,71 @@ def _places(regions: Regions, scan: Scan, prefix: str) -> Places:
         if value.id in inside and value.id not in nexts:
             kept[value.id] = steps
     own = frozenset([*nexts, *kept])
-    buffers = _allocate(regions, {"step": body.nodes}, {"step": prefix}, own, [*scan.nexts, *values], None)
+    buffers = _allocate(regions, {"step": body.nodes}, {"step": prefix}, own, [*scan.nexts, *values], None, views)
     return Places(frozenset(histories), nexts, kept, buffers)
 
 
-def is_alias(node: Node) -> bool:
-    """Whether the node's value is a view of its operand's memory."""
-    return isinstance(node, Relabel | Stop | Slice) or is_diagonal(node)
+# --------------------------------------------------------------------------------------------------------------- memory
+
+
+def _laid(axes: Iterable[Axis], taps: frozenset[str], slid: frozenset[str]) -> tuple[Axis, ...]:
+    """In the graph's order, but the positions of windows last and their taps before them: so a convolution is one
+    product of matrices for each row, and what is done at each position is done to long runs of memory."""
+    if not slid:
+        return tuple(axes)
+    return tuple(sorted(axes, key=lambda axis: 1 if axis.name in taps else 2 if axis.name in slid else 0))
+
+
+def _views(
+    nodes: Sequence[Node], program: Program, rows: str | None, taps: frozenset[str], slid: frozenset[str]
+) -> frozenset[int]:
+    """The nodes whose value is a view of their operand's memory.
+
+    Axes can be merged in place where they lie side by side and the last one moves fastest.
+    """
+    written = {item.leaf.id: item.axes for item in program.inputs}
+    written |= {item.leaf.id: item.axes for item in program.parameters}
+    lying: dict[int, list[str]] = {}  # of what lies in one piece, its axes in the order of memory
+    found: set[int] = set()
+    for node in nodes:
+        own = [axis.name for axis in _laid(node.axes, taps, slid)]
+        below = lying.get(node.operands[0].id) if node.operands else None
+        match node:
+            case Leaf(role="local"):
+                pass  # one step of an array, which may lie in pieces
+            case Steps():
+                inner = node.operands[1].axes
+                lying[node.id] = [node.scan.along.name, *(axis.name for axis in _laid(inner, taps, slid))]
+            case Leaf():
+                names = [axis.name for axis in written.get(node.id, node.axes)]
+                lying[node.id] = list(node.names) if rows in names[1:] else names
+            case Relabel() | Stop():
+                to = dict(node.renamed) if isinstance(node, Relabel) else {}
+                if below is not None:
+                    lying[node.id] = [to.get(name, name) for name in below]
+                found.add(node.id)
+            case Flatten() if below is not None and (start := _beside(below, node)) is not None:
+                lying[node.id] = [*below[:start], node.whole.name, *below[start + len(node.merged) :]]
+                found.add(node.id)
+            case Split():
+                if below is not None:
+                    parts = [axis.name for axis in node.parts]
+                    lying[node.id] = [part for n in below for part in (parts if n == node.whole.name else [n])]
+                found.add(node.id)
+            case Slice() | Window():
+                found.add(node.id)
+            case _ if is_diagonal(node):
+                found.add(node.id)
+            case _:
+                lying[node.id] = own
+    return frozenset(found)
+
+
+def _beside(layout: Sequence[str], node: Flatten) -> int | None:
+    """Where the merged axes start, if they stand side by side in their order."""
+    names = [axis.name for axis in node.merged]
+    start = layout.index(names[0])
+    return start if list(layout[start : start + len(names)]) == names else None
 
 
 def is_diagonal(node: Node) -> bool:
@@ -158,9 +233,9 @@ def is_diagonal(node: Node) -> bool:
     return node.operands[1].axes[0].length == node.along.length and node.operands[1].names[0] in node.operands[0].names
 
 
-def _holder(node: Node) -> Node:
+def _holder(node: Node, views: frozenset[int]) -> Node:
     """The node whose memory holds the value."""
-    while is_alias(node):
+    while node.id in views:
         node = node.operands[0]
     return node
 
@@ -189,11 +264,23 @@ def _cuttable(nodes: Sequence[Node], rows: str) -> bool:
                 return False
             case LinearAlgebra() if rows in (node.rows.name, node.columns.name):
                 return False
+            case Window() | PlaceWindow() if rows in {
+                name for s in node.slidings for name in (s.along.name, s.taps.name)
+            }:
+                return False
+            case Concat() | Accumulate() | Recurrence() | Order() if node.along.name == rows:
+                return False
+            case Flatten() | Split() if rows in (node.whole.name, *(a.name for a in _several(node))):
+                return False
             case Contract() | Scatter():
                 pass
             case _ if above and not here:
                 return False
     return True
+
+
+def _several(node: Flatten | Split) -> tuple[Axis, ...]:
+    return node.merged if isinstance(node, Flatten) else node.parts
 
 
 def _adds_rows(node: Node, rows: str | None) -> bool:
@@ -235,6 +322,7 @@ def _allocate(
     own: frozenset[int],
     roots: Sequence[Node],
     rows: str | None,
+    views: frozenset[int],
 ) -> dict[int, Buffer]:
     """A buffer for each array that is computed in the sections, one after another as `prefixes` names them.
 
@@ -245,7 +333,7 @@ def _allocate(
     order = [(s, i, node) for s, name in enumerate(prefixes) for i, node in enumerate(sections[name])]
     holder: dict[int, int] = {}  # an alias holds its operand's memory
     for _, _, node in order:
-        holder[node.id] = holder.get(node.operands[0].id, node.operands[0].id) if is_alias(node) else node.id
+        holder[node.id] = holder.get(node.operands[0].id, node.operands[0].id) if node.id in views else node.id
     for s, i, node in order:
         for operand in regions.operands(node):
             last[holder.get(operand.id, operand.id)] = (s, i)
@@ -261,14 +349,14 @@ def _allocate(
             held = [holder.get(o.id, o.id) for o in operands]
             alive = {h: o for h, o in zip(held, operands, strict=True) if last.get(h) == (s, i)}
             dying = list(alive.values())
-            if isinstance(node, Leaf) or is_alias(node):
+            if isinstance(node, Leaf) or node.id in views:
                 continue
             # The memory of what a scan leaves behind is that of its places.
             if not node.axes or isinstance(node, LOOPS):
                 _release(dying, free, buffers, prefix, holder)
                 continue
             key = (node.axes, node.dtype)
-            overwritten = [o for h, o in alive.items() if held.count(h) == 1 and _may_overwrite(node, o)]
+            overwritten = [o for h, o in alive.items() if held.count(h) == 1 and _may_overwrite(node, o, views)]
             _release(overwritten, free, buffers, prefix, holder)
             if node.id in own:
                 buffers[node.id] = Buffer(f"sum_{node.id}", node.axes, node.dtype, False)
@@ -286,9 +374,9 @@ def _distinct(nodes: Sequence[Node]) -> list[Node]:
     return list({node.id: node for node in nodes}.values())
 
 
-def _may_overwrite(node: Node, operand: Node) -> bool:
+def _may_overwrite(node: Node, operand: Node, views: frozenset[int]) -> bool:
     """Whether a ufunc may write its result over this operand: same shape, read in the same order, in one call."""
-    if not isinstance(node, Map) or operand.axes != node.axes or operand.dtype != node.dtype or is_alias(operand):
+    if not isinstance(node, Map) or operand.axes != node.axes or operand.dtype != node.dtype or operand.id in views:
         return False
     if isinstance(node.expression, where):
         return node.expression.args[2] in node.expression.free_symbols and operand is _symbol_operand(node, 2)

@@ -22,6 +22,7 @@ import sympy
 from sympy import Expr, Symbol
 
 from . import functions
+from .arrays import Accumulate, Concat, Flatten, Order, PlaceWindow, Recurrence, Sliding, Split, Window
 from .graph import (
     Constant,
     Contract,
@@ -563,7 +564,8 @@ def _positions(node: Slice | PlaceSlice, setting: Setting) -> list[int]:
 @rule.register
 def _slice(node: Slice, operands: Sequence[Array], setting: Setting) -> Array:
     names = node.operands[0].names
-    taken = np.take(operands[0], _positions(node, setting), axis=names.index(node.along.name))
+    positions = np.asarray(_positions(node, setting), dtype=np.int64)
+    taken = np.take(operands[0], positions, axis=names.index(node.along.name))
     if node.drop:
         return np.asarray(taken.squeeze(names.index(node.along.name)))
     return _aligned(taken, names, node.names)
@@ -703,6 +705,94 @@ def _cholesky(matrix: Array, arithmetic: Arithmetic) -> Array:
             return matrix * math.nan
         found[i:, i] = left / arithmetic.power(np.asarray(left[0]), half)[()]
     return found
+
+
+def _reached(sliding: Sliding, setting: Setting) -> Array:
+    """Where along its axis each position's taps stand: an array over positions and taps."""
+    count, taps = setting.length(sliding.positions), setting.length(sliding.taps.length)
+    return np.arange(count)[:, None] * sliding.stride + np.arange(taps) * sliding.dilation
+
+
+@rule.register
+def _window(node: Window, operands: Sequence[Array], setting: Setting) -> Array:
+    (found,), names = operands, list(node.operands[0].names)
+    for sliding in node.slidings:
+        place = names.index(sliding.along.name)
+        found = np.take(found, _reached(sliding, setting), axis=place)
+        names.insert(place + 1, sliding.taps.name)
+    return _aligned(found, names, node.names)
+
+
+@rule.register
+def _place_window(node: PlaceWindow, operands: Sequence[Array], setting: Setting) -> Array:
+    (found,), names = operands, list(node.operands[0].names)
+    for sliding in node.slidings:
+        pair = (sliding.along.name, sliding.taps.name)
+        others = [name for name in names if name not in pair]
+        source = _aligned(found, names, (*pair, *others))
+        found = np.zeros((setting.length(sliding.along.length), *source.shape[2:]), dtype=source.dtype)
+        for at, place in np.ndenumerate(_reached(sliding, setting)):
+            found[place] += source[at]
+        names = [sliding.along.name, *others]
+    return _aligned(setting.arithmetic.held(found), names, node.names)
+
+
+@rule.register
+def _concat(node: Concat, operands: Sequence[Array], setting: Setting) -> Array:
+    place = node.names.index(node.along.name)
+    parts = []
+    for operand, array, length in zip(node.operands, operands, node.lengths, strict=True):
+        shape = list(setting.shape(node))
+        shape[place] = setting.length(length)
+        parts.append(
+            np.broadcast_to(_as(node.dtype, _aligned(array, operand.names, node.names), setting.arithmetic), shape)
+        )
+    return np.concatenate(parts, axis=place)
+
+
+@rule.register
+def _flatten(node: Flatten, operands: Sequence[Array], setting: Setting) -> Array:
+    merged = [axis.name for axis in node.merged]
+    others = [name for name in node.names if name != node.whole.name]
+    moved = _aligned(operands[0], node.operands[0].names, (*others, *merged))
+    flat = moved.reshape((*moved.shape[: len(others)], math.prod(moved.shape[len(others) :])))
+    return _aligned(flat, [*others, node.whole.name], node.names)
+
+
+@rule.register
+def _split(node: Split, operands: Sequence[Array], setting: Setting) -> Array:
+    parts = [axis.name for axis in node.parts]
+    others = [name for name in node.names if name not in parts]
+    moved = _aligned(operands[0], node.operands[0].names, (*others, node.whole.name))
+    shape = (*moved.shape[:-1], *(setting.length(axis.length) for axis in node.parts))
+    return _aligned(moved.reshape(shape), [*others, *parts], node.names)
+
+
+@rule.register
+def _accumulate(node: Accumulate, operands: Sequence[Array], setting: Setting) -> Array:
+    place = node.names.index(node.along.name)
+    numbers = setting.arithmetic.held(operands[0])
+    return np.asarray(numbers.cumsum(axis=place) if node.operator == "sum" else numbers.cumprod(axis=place))
+
+
+@rule.register
+def _recurrence(node: Recurrence, operands: Sequence[Array], setting: Setting) -> Array:
+    names = (node.along.name, *(name for name in node.names if name != node.along.name))
+    factor, term = (
+        setting.arithmetic.held(_aligned(o, n.names, names)) for o, n in zip(operands, node.operands, strict=True)
+    )
+    found = [term[-1]] if node.backward else [term[0]]
+    for i in range(1, len(term)):
+        # Backward the factor of a position is used in the step that leaves it.
+        found.append(term[-1 - i] + factor[-i] * found[-1] if node.backward else term[i] + factor[i] * found[-1])
+    whole = np.broadcast_arrays(*(found[::-1] if node.backward else found))
+    return _aligned(np.stack(whole), names, node.names)
+
+
+@rule.register
+def _order(node: Order, operands: Sequence[Array], setting: Setting) -> Array:
+    numbers = setting.arithmetic.held(operands[0])
+    return np.asarray(np.argsort(numbers.real, axis=node.names.index(node.along.name), kind="stable"))
 
 
 @rule.register

@@ -503,6 +503,8 @@ class Elaboration:
             over = self._over(self._objective.over)
             self.objectives = [Objective(o.name, o.value, over, o.sense, o.span) for o in self.objectives]
         for axis in self.table.names():
+            if self.table.waits(axis):
+                continue
             try:
                 self.table.axis(axis, self.table.first(axis))
             except Mistake as mistake:

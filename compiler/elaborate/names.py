@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from .. import tree
 from ..source import Note
-from . import calls
+from . import calls, rearrange
 from .arguments import recurring, unknown
 from .axes import descendants
 from .mistakes import Mistake, Report
@@ -38,7 +38,7 @@ _WORDS: dict[type, str] = {
     tree.Objective: "minimize",
 }
 
-_ALWAYS = {*calls.RULES, *calls.ARRAYS, *calls.LATER, "pi"}
+_ALWAYS = {*calls.RULES, *calls.ARRAYS, *rearrange.RULES, *calls.LATER, "pi"}
 
 
 def check(statement: tree.Definition | tree.Layer, scope: Scope, report: Report) -> bool:

@@ -93,7 +93,15 @@ class Loop:
         return Value(node, axes, value.type, value.index)
 
 
-Bound = Value | Function | Template | Instance | None
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A quoted word, which an option of a function may be: `pad="same"`."""
+
+    text: str
+    span: Span
+
+
+Bound = Value | Function | Template | Instance | Word | None
 """What a name is bound to; None where its mistake has been told."""
 
 
@@ -167,5 +175,7 @@ def kind(bound: Bound) -> str:
             return "a layer"
         case Instance():
             return "an instance of a layer"
+        case Word():
+            return "a quoted word"
         case _:
             return "a value"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..graph import Axis, Constant, Leaf, Node, Scan, Spread, Steps, people
 from ..loops import Body
 from .numbers import number
-from .ref import Ref
+from .refs import Ref
 
 if TYPE_CHECKING:
     from .routine import Routine
@@ -55,12 +55,16 @@ class _Loop:
         for steps in self.body.kept:
             self._kept(steps)
         before = routine.call_lines, routine.buffers, routine.direct
+        known = set(routine.views)
         routine.call_lines, routine.buffers, routine.direct = [], self.places.buffers, self.direct
         for node in self.body.nodes:
             routine.write_node(node)
         for steps in self.body.kept:
             self._copied(steps)
         self._carried_on()
+        # What was copied in a step is another step's elsewhere.
+        for key in [key for key in routine.views if key[0] == "copied" and key not in known]:
+            del routine.views[key]
         inner = routine.call_lines
         routine.call_lines, routine.buffers, routine.direct = before
         self._say(inner)
@@ -164,11 +168,12 @@ class _Loop:
         """Each step reads one place and writes the next: of as many as there are steps, or of two in turn."""
         routine = self.routine
         name = routine.names.fresh(people(leaf))
+        laid = routine.plan.laid(leaf.axes)
         if part in self.places.histories:
-            memory = self._allocated(f"all_{name}", f"{self.count} + 1", leaf.axes, "DTYPE")
+            memory = self._allocated(f"all_{name}", f"{self.count} + 1", laid, "DTYPE")
             places = self._made(f"{name}_places", f"list({memory}{self._turned})")
         else:
-            memory = self._allocated(f"two_{name}", "2", leaf.axes, "DTYPE")
+            memory = self._allocated(f"two_{name}", "2", laid, "DTYPE")
             places = self._made(f"{name}_places", f"list({memory}) * ({self.count} // 2 + 1)")
         self.memory[part] = memory
         first = self._fixed(f"{name}_first", f"{places}[0]")
@@ -178,16 +183,16 @@ class _Loop:
         if isinstance(constant, Constant):
             routine.say(f"{first}.fill({number(constant.value)})")
         else:
-            value = routine.aligned(routine.ref(initial), leaf.names)
+            value = routine.aligned(routine.ref(initial), [axis.name for axis in laid])
             routine.say(f"{routine.use('copyto')}({first}, {value})")
         self.through[name] = routine.note(Ref(places, home="fixed"))
         self.following[part] = routine.names.fresh(f"next_{name}")
         self.through[self.following[part]] = self._fixed(f"{name}_following", f"{places}[1 : {self.count} + 1]")
         following = self.scan.nexts[part]
         if self.places.nexts.get(following.id) == part:
-            self.direct[following.id] = Ref(self.following[part], leaf.axes)
-        routine.refs[leaf.id] = Ref(name, leaf.axes)
-        routine.lasts[self.scan.id, part] = Ref(last, leaf.axes, "fixed")
+            self.direct[following.id] = Ref(self.following[part], laid)
+        routine.refs[leaf.id] = Ref(name, laid)
+        routine.lasts[self.scan.id, part] = Ref(last, laid, "fixed")
 
     def _carried_on(self) -> None:
         """What was not written where the next step reads it is copied there."""
@@ -195,7 +200,8 @@ class _Loop:
         for part, name in self.following.items():
             node = self.scan.nexts[part]
             if self.places.nexts.get(node.id) != part:
-                value = routine.aligned(routine.ref(node), self.scan.carried[part].names)
+                laid = routine.plan.laid(self.scan.carried[part].axes)
+                value = routine.aligned(routine.ref(node), [axis.name for axis in laid])
                 self.ends.append(f"{routine.use('copyto')}({name}, {value})")
         values = [routine.aligned(routine.ref(self.scan.nexts[part]), ()) for part in self.numbers]
         if values:
@@ -206,7 +212,8 @@ class _Loop:
     def _kept(self, steps: Steps) -> None:
         """The memory that holds the value of every step."""
         routine, value = self.routine, steps.operands[1]
-        axes = (self.scan.along, *value.axes)
+        laid = routine.plan.laid(value.axes)
+        axes = (self.scan.along, *laid)
         for part in sorted(self.places.histories):
             before, behind = ("[1:]", "[:-1]") if self.scan.backward else ("[:-1]", "[1:]")
             part_of = {self.scan.carried[part].id: before}
@@ -219,14 +226,14 @@ class _Loop:
                 )
                 routine.refs[steps.id] = Ref(made, axes, "fixed")
                 return
-        memory = self._allocated(f"all_{routine.label(value)[0]}", self.count, value.axes, routine.dtype_of(value))
+        memory = self._allocated(f"all_{routine.label(value)[0]}", self.count, laid, routine.dtype_of(value))
         routine.refs[steps.id] = Ref(memory, axes, "fixed")
         if value.axes:
             place = routine.names.fresh(f"place_{routine.label(value)[0]}")
             self.through[place] = self._views(routine.refs[steps.id])
             self.kept[steps.id] = place
             if self.places.kept.get(value.id) is steps:
-                self.direct[value.id] = Ref(place, value.axes)
+                self.direct[value.id] = Ref(place, laid)
         else:
             self.kept[steps.id] = f"{routine.note(routine.refs[steps.id])}[{self._at()}]"
 
@@ -236,5 +243,5 @@ class _Loop:
         place = self.kept.get(steps.id)
         if place is None or self.places.kept.get(value.id) is steps:
             return
-        text = routine.aligned(routine.ref(value), value.names)
+        text = routine.aligned(routine.ref(value), [axis.name for axis in routine.plan.laid(value.axes)])
         self.ends.append(f"{routine.use('copyto')}({place}, {text})" if value.axes else f"{place} = {text}")

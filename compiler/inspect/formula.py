@@ -175,13 +175,27 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrange:
+    """A function whose brackets say how axes change: `window[h: r](x, stride=2)`, `flatten[(c, h) -> f](x)`.
+
+    A bracket holds axes, a sign ("", ":" or "->") and axes; `axes` are those of the result.
+    """
+
+    operator: str
+    brackets: tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...]
+    arguments: tuple[Formula, ...]
+    options: tuple[tuple[str, str], ...]
+    axes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Rename:
     body: Formula
     pairs: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Recurrence:
+class Scanned:
     """A scan along an axis: what is carried with what it starts with and what comes next, and what is seen of one step
     with the array that it is a step of."""
 
@@ -221,8 +235,9 @@ Formula = (
     | Algebra
     | Select
     | Place
+    | Arrange
     | Rename
-    | Recurrence
+    | Scanned
     | AllSteps
 )
 
@@ -256,7 +271,7 @@ def parts(formula: Formula) -> tuple[Formula, ...]:
             return (*formula.above, *formula.below)
         case Power():
             return (formula.base, formula.exponent)
-        case Apply() | Logic() | Algebra():
+        case Apply() | Logic() | Algebra() | Arrange():
             return formula.arguments
         case Compare() | Matrix():
             return (formula.left, formula.right)
@@ -269,7 +284,7 @@ def parts(formula: Formula) -> tuple[Formula, ...]:
             return tuple(part for part in found if part is not None)
         case Place():
             return (formula.body,)
-        case Recurrence():
+        case Scanned():
             return (
                 *(part for _, *both in formula.carried for part in both),
                 *(whole for _, whole in formula.stepped),
@@ -482,7 +497,7 @@ def power(base: Formula, exponent: Formula) -> Formula:
 def axes(formula: Formula) -> frozenset[str]:
     """The names of the axes that the formula's value has."""
     match formula:
-        case Named() | Free() | Reference() | Ones():
+        case Named() | Free() | Reference() | Ones() | Arrange():
             return frozenset(formula.axes)
         case Adjoint():
             return frozenset(formula.of.axes)
@@ -501,7 +516,7 @@ def axes(formula: Formula) -> frozenset[str]:
             return kept | (axes(formula.start) if formula.start is not None else frozenset())
         case Place():
             return axes(formula.body) | {formula.at.axis}
-        case Recurrence():
+        case Scanned():
             return frozenset()
         case AllSteps():
             return axes(formula.value) | {formula.axis}

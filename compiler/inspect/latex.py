@@ -16,6 +16,7 @@ from .formula import (
     Algebra,
     AllSteps,
     Apply,
+    Arrange,
     Choice,
     Compare,
     Count,
@@ -31,9 +32,9 @@ from .formula import (
     Place,
     Power,
     Product,
-    Recurrence,
     Reference,
     Rename,
+    Scanned,
     Select,
     Sum,
     decimal,
@@ -205,11 +206,13 @@ class _Latex:
             case Place():
                 operator = rf"\operatorname{{place}}_{{{self.selection(formula.at)}}}"
                 return ATOM, rf"{operator}\left({self.at(formula.body, LOGIC_LEVEL)}\right)"
-            case Recurrence():
-                return ATOM, self.recurrence(formula)
+            case Scanned():
+                return ATOM, self.scanned(formula)
             case AllSteps():
                 inner = f"{self.at(formula.scan, LOGIC_LEVEL)}, {self.at(formula.value, LOGIC_LEVEL)}"
                 return ATOM, rf"\operatorname{{steps}}\left({inner}\right)"
+            case Arrange():
+                return ATOM, self.arrange(formula)
             case Rename():
                 return POWER, self.rename(formula)
         raise TypeError(f"no LaTeX for {type(formula).__name__}")
@@ -300,7 +303,7 @@ class _Latex:
         arguments = ", ".join(self.at(argument, LOGIC_LEVEL) for argument in formula.arguments)
         return rf"{command}{_subscript((formula.rows, formula.columns))}\left({arguments}\right)"
 
-    def recurrence(self, formula: Recurrence) -> str:
+    def scanned(self, formula: Scanned) -> str:
         """What is carried with an arrow from its start to its next value; what is seen of a step lies in its array."""
         parts = [rf"{self.leaf(of)} \in {self.at(whole, LOGIC_LEVEL)}" for of, whole in formula.stepped]
         parts += [
@@ -309,6 +312,16 @@ class _Latex:
         ]
         arrow = r"\leftarrow " if formula.backward else r"\rightarrow "
         return rf"\operatorname{{scan}}_{{{arrow}{name(formula.axis)}}}\left({', '.join(parts)}\right)"
+
+    def arrange(self, formula: Arrange) -> str:
+        brackets = []
+        for before, sign, after in formula.brackets:
+            left, right = (",".join(name(axis) for axis in part) for part in (before, after))
+            brackets.append({"": left, ":": rf"{left} : {right}"}.get(sign, rf"{left} \to {right}"))
+        arguments = [self.at(argument, LOGIC_LEVEL) for argument in formula.arguments]
+        arguments += [rf"{name(option)} = {name(value)}" for option, value in formula.options]
+        subscript = rf"_{{{', '.join(brackets)}}}"
+        return rf"{self.operator(formula.operator)}{subscript}\left({', '.join(arguments)}\right)"
 
     def selection(self, formula: Select) -> str:
         start = "" if formula.start is None else self.at(formula.start, SUM)

@@ -1,9 +1,10 @@
 """Formulas as text, in the language's own syntax: what is printed here could be written in a model.
 
-Brackets stand only where the grammar needs them. What the language cannot say: the derivative of the objective by a
-named value, `d loss/d z`; the adjoint of a slice, `place[t = 1:](x)`: x at those positions, and 0 elsewhere; a scan
-backward, on one line; `steps(t1, e)`, the values of e at all steps of the scan t1, and `last(t1, h)`, what it carries
-as h behind its last step.
+Brackets stand only where the grammar needs them. Some things the language cannot say: the derivative of the objective
+by a named value, `d loss/d z`; the adjoint of a slice, `place[t = 1:](x)`: x at those positions, and 0 elsewhere; that
+of a window, `place[t: r](x)`: what all positions and taps hold, added where they stand; `recurrence[t](f, b)`, which is
+s in s[t] = b[t] + f[t] s[t - 1], or the transpose of that; a scan backward, on one line; `steps(t1, e)`, the values of
+e at all steps of the scan t1, and `last(t1, h)`, what it carries as h behind its last step.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from .formula import (
     Algebra,
     AllSteps,
     Apply,
+    Arrange,
     Choice,
     Compare,
     Count,
@@ -32,9 +34,9 @@ from .formula import (
     Place,
     Power,
     Product,
-    Recurrence,
     Reference,
     Rename,
+    Scanned,
     Select,
     Sum,
     decimal,
@@ -65,6 +67,11 @@ def number(value: Expr) -> str:
     if value.is_NumberSymbol:
         return str(value)
     return (decimal(value) or str(value)) if value.is_Rational else repr(float(value))
+
+
+def _bracket(before: tuple[str, ...], sign: str, after: tuple[str, ...]) -> str:
+    left, right = (", ".join(part) if len(part) == 1 else f"({', '.join(part)})" for part in (before, after))
+    return {"": left, ":": f"{left}: {right}"}.get(sign, f"{left} -> {right}")
 
 
 class _Text:
@@ -122,10 +129,15 @@ class _Text:
                 return ATOM, f"{self.at(formula.body, ATOM)}[{self.selection(formula)}]"
             case Place():
                 return ATOM, f"place[{self.selection(formula.at)}]({self.at(formula.body, CHOICE)})"
-            case Recurrence():
-                return CHOICE, self.recurrence(formula)
+            case Scanned():
+                return CHOICE, self.scanned(formula)
             case AllSteps():
                 return ATOM, f"steps({self.at(formula.scan, CHOICE)}, {self.at(formula.value, CHOICE)})"
+            case Arrange():
+                brackets = ", ".join(_bracket(*bracket) for bracket in formula.brackets)
+                given = [self.at(argument, CHOICE) for argument in formula.arguments]
+                given += [f"{option}={value}" for option, value in formula.options]
+                return ATOM, f"{formula.operator}[{brackets}]({', '.join(given)})"
             case Rename():
                 pairs = ", ".join(f"{before} -> {after}" for before, after in formula.pairs)
                 return ATOM, f"{self.at(formula.body, ATOM)}[{pairs}]"
@@ -165,7 +177,7 @@ class _Text:
                 return AND, " and ".join(self.at(argument, NOT) for argument in formula.arguments)
         return OR, " or ".join(self.at(argument, AND) for argument in formula.arguments)
 
-    def recurrence(self, formula: Recurrence) -> str:
+    def scanned(self, formula: Scanned) -> str:
         starts = ", ".join(f"{of.name} = {self.at(start, CHOICE)}" for of, start, _ in formula.carried)
         over = ", ".join(f"{of.name} in {self.at(whole, CHOICE)}" for of, whole in formula.stepped)
         nexts = "; ".join(f"{of.name} = {self.at(following, CHOICE)}" for of, _, following in formula.carried)

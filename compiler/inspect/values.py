@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sympy import Expr
 
+from ..arrays import Accumulate, Concat, Flatten, Order, PlaceWindow, Recurrence, Split, Window
 from ..graph import (
     Constant,
     Contract,
@@ -171,6 +172,21 @@ def _words(node: Node) -> str:
             return f"broadcast along {_listed(new)}"
         case LinearAlgebra():
             return f"{node.operator} over {_listed([node.rows.name, node.columns.name])}"
+        case Window() | PlaceWindow():
+            pairs = _listed([f"{s.along.name} with taps {s.taps.name}" for s in node.slidings])
+            return f"{'window' if isinstance(node, Window) else 'place windows'} along {pairs}"
+        case Concat():
+            return f"concat along {node.along.name}"
+        case Flatten():
+            return f"flatten {_listed([axis.name for axis in node.merged])} to {node.whole.name}"
+        case Split():
+            return f"split {node.whole.name} into {_listed([axis.name for axis in node.parts])}"
+        case Accumulate():
+            return f"running {'sum' if node.operator == 'sum' else 'product'} along {node.along.name}"
+        case Recurrence():
+            return f"linear recurrence along {node.along.name}"
+        case Order():
+            return f"order along {node.along.name}"
         case Stop():
             return "stop: no derivative"
         case Steps():

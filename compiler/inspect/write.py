@@ -15,6 +15,7 @@ import sympy
 from sympy import Expr, Integer, Symbol
 
 from .. import functions
+from ..arrays import Accumulate, Concat, Flatten, Order, PlaceWindow, Recurrence, Split, Window
 from ..graph import (
     Axis,
     Constant,
@@ -48,6 +49,7 @@ from .formula import (
     Algebra,
     AllSteps,
     Apply,
+    Arrange,
     Compare,
     Count,
     Formula,
@@ -60,9 +62,9 @@ from .formula import (
     Ones,
     Over,
     Place,
-    Recurrence,
     Reference,
     Rename,
+    Scanned,
     Select,
     add,
     axes,
@@ -304,7 +306,7 @@ def _scan(node: Scan, operands: Sequence[Formula], writer: Writer) -> Formula:
     carried = [Named(people(leaf), leaf.names) for leaf in node.carried]
     stepped = [Named(people(leaf), leaf.names) for leaf in node.stepped]
     triples = tuple(zip(carried, starts, nexts, strict=True))
-    return Recurrence(node.along.name, node.backward, triples, tuple(zip(stepped, wholes, strict=True)))
+    return Scanned(node.along.name, node.backward, triples, tuple(zip(stepped, wholes, strict=True)))
 
 
 @rule.register
@@ -316,6 +318,57 @@ def _steps(node: Steps, operands: Sequence[Formula], writer: Writer) -> Formula:
 def _last(node: Last, operands: Sequence[Formula], writer: Writer) -> Formula:
     leaf = node.scan.carried[node.part]
     return Apply("last", (operands[0], Named(people(leaf), leaf.names)))
+
+
+@rule.register
+def _window(node: Window, operands: Sequence[Formula], writer: Writer) -> Formula:
+    return _sliding("window", node, operands)
+
+
+@rule.register
+def _place_window(node: PlaceWindow, operands: Sequence[Formula], writer: Writer) -> Formula:
+    return _sliding("place", node, operands)
+
+
+def _sliding(operator: str, node: Window | PlaceWindow, operands: Sequence[Formula]) -> Formula:
+    """All axes of a window slide alike, as they are written; where algebra had them do otherwise, the first tells."""
+    pairs = tuple(((s.along.name,), ":", (s.taps.name,)) for s in node.slidings)
+    steps = (("stride", node.slidings[0].stride), ("dilation", node.slidings[0].dilation))
+    options = tuple((option, str(value)) for option, value in steps if value != 1)
+    return Arrange(operator, pairs, tuple(operands), options, node.names)
+
+
+@rule.register
+def _concat(node: Concat, operands: Sequence[Formula], writer: Writer) -> Formula:
+    return Arrange("concat", (((node.along.name,), "", ()),), tuple(operands), (), node.names)
+
+
+@rule.register
+def _flatten(node: Flatten, operands: Sequence[Formula], writer: Writer) -> Formula:
+    bracket = (tuple(axis.name for axis in node.merged), "->", (node.whole.name,))
+    return Arrange("flatten", (bracket,), tuple(operands), (), node.names)
+
+
+@rule.register
+def _split(node: Split, operands: Sequence[Formula], writer: Writer) -> Formula:
+    bracket = ((node.whole.name,), "->", tuple(axis.name for axis in node.parts))
+    return Arrange("split", (bracket,), tuple(operands), (), node.names)
+
+
+@rule.register
+def _accumulate(node: Accumulate, operands: Sequence[Formula], writer: Writer) -> Formula:
+    return Arrange(f"cum{node.operator}", (((node.along.name,), "", ()),), tuple(operands), (), node.names)
+
+
+@rule.register
+def _recurrence(node: Recurrence, operands: Sequence[Formula], writer: Writer) -> Formula:
+    options = (("transposed", "true"),) if node.backward else ()
+    return Arrange("recurrence", (((node.along.name,), "", ()),), tuple(operands), options, node.names)
+
+
+@rule.register
+def _order(node: Order, operands: Sequence[Formula], writer: Writer) -> Formula:
+    return Arrange("argsort", (((node.along.name,), "", ()),), tuple(operands), (), node.names)
 
 
 @rule.register

@@ -1,4 +1,4 @@
-"""How a value is written where it is used: its text, its axes as they lie in memory, and where it was made."""
+"""How a value is written where an emitted module uses it: its text, and how its axes lie in memory."""
 
 from __future__ import annotations
 
@@ -31,4 +31,4 @@ class Ref:
 
 
 Groups = tuple[tuple[str, ...], ...]
-"""Axes in the groups that are a dimension each."""
+"""The axes of an array, each group of them one dimension."""
