@@ -754,10 +754,18 @@ for another pass over its array."""
 EXPONENTS = Rule("stable.exponents", "exp(a)*exp(b)", "exp(a + b)", "is inf*0 at a = 800, b = -800", HIGHAM)
 LOG_EXP = Rule("stable.log_exp", "log(exp(x))", "x", "overflows at x = 710", HIGHAM)
 ROOT_OF_SQUARE = Rule("stable.root_of_square", "sqrt(x^2)", "|x|", "overflows at x = 1e155, and is 0 at 1e-170", KAHAN)
+SQUARE_OF_ROOT = Rule(
+    "stable.square_of_root",
+    "sqrt(x)^2, x a sum of squares",
+    "x",
+    "has the derivative 0/0 at 0",
+    "its definition",
+)
 
 POINTWISE_RULES: tuple[Rule, ...] = (
     *(form.rule for form in (*LOGARITHMS, *PRODUCTS, *SUMS, *POWERS[2:], *OTHERS)),
     EXPONENTS,
     LOG_EXP,
     ROOT_OF_SQUARE,
+    SQUARE_OF_ROOT,
 )
