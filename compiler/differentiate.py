@@ -227,15 +227,21 @@ def _reduce(node: Reduce, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[
 
 
 def _product_of_others(graph: Graph, operand: Node, reduced: tuple[Axis, ...]) -> Node:
-    """At each position the product over all others: a quotient where nothing is 0, and exact where something is."""
+    """At each position the product over all others, itself differentiable where something is 0.
+
+    It is the product of what is not 0, by a quotient, times that of the zeros: 1 of none, the zero itself of one, for
+    its derivative's sake, and 0 of more.
+    """
     zero = graph.map(functions.equal(_0, Integer(0)), [operand])
-    zeros = graph.contract([build(graph, functions.where(_0, Integer(1), Integer(0)), [zero])], reduced)
+    count = build(graph, functions.where(_0, Integer(1), Integer(0)), [zero])
+    held = graph.map(_MASKED, [zero, operand])
+    others = graph.map(_0 - _1, [graph.contract([count], reduced), count])
+    other = graph.map(_0 - _1, [graph.contract([held], reduced), held])
     nonzero = graph.map(functions.where(_0, Integer(1), _1), [zero, operand])
-    product = graph.reduce("prod", nonzero, reduced)
-    alone = graph.map(functions.both(_0, _1), [zero, graph.map(functions.equal(_0, Integer(1)), [zeros])])
-    at_zero = graph.map(_MASKED, [alone, product])
-    none = graph.map(functions.equal(_0, Integer(0)), [zeros])
-    return graph.map(_WHERE, [none, graph.map(DIVIDE, [product, nonzero]), at_zero])
+    rest = graph.map(DIVIDE, [graph.reduce("prod", nonzero, reduced), nonzero])
+    none, one = (graph.map(functions.equal(_0, Integer(n)), [others]) for n in (0, 1))
+    of_zeros = graph.map(_MASKED, [one, other])
+    return graph.map(_WHERE, [none, rest, graph.product([rest, of_zeros])])
 
 
 @rule.register

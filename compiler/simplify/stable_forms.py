@@ -488,6 +488,9 @@ def _entropy(expression: Expr) -> Expr | None:
         if isinstance(factor, log):
             x = factor.args[0]
             rest = [f for f in expression.args if f != factor]
+            for power in rest:
+                if power.is_Pow and power.base == x and power.exp.is_Integer and power.exp > 1:
+                    return Mul(xlogy(x, x), x ** (power.exp - 1), *(f for f in rest if f != power))
             if all(part in rest for part in Mul.make_args(x)):
                 return Mul(xlogy(x, x), *(f for f in rest if f not in Mul.make_args(x)))
     return None
