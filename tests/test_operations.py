@@ -125,7 +125,13 @@ def second_of(row: Any) -> types.ModuleType:
     return load(emit_numpy(found, [], program, source, "float64", {}, VERSION))
 
 
-@pytest.mark.parametrize("row", OPERATIONS, ids=lambda row: row.name)
+def rows() -> list[Any]:
+    """Every row; `x * log(x)` at 0 is a form that the pass `stable` recognises."""
+    needs = [pytest.mark.simplified]
+    return [pytest.param(row, id=row.name, marks=needs if "log x at 0" in row.name else []) for row in OPERATIONS]
+
+
+@pytest.mark.parametrize("row", rows())
 def test_value_and_gradients(row: Any) -> None:
     module, data, point = module_of(row.name), given(row), theta(row)
     order = [row.to.index(axis) for axis in module.OUTPUTS["f"]["axes"]]
