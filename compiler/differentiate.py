@@ -44,6 +44,7 @@ from .graph import (
     placeholder,
 )
 from .loops import Regions
+from .signs import vanishes_flat
 
 _0, _1, _2 = placeholder(0), placeholder(1), placeholder(2)
 _WHERE = functions.where(_0, _1, _2)
@@ -195,10 +196,9 @@ def _map(node: Map, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, 
     for position, operand in enumerate(node.operands):
         if not operand.trained or operand.dtype != "float":
             continue
-        if node.expression == SQRT and _vanishes_flat(operand):
+        if node.expression == SQRT and vanishes_flat(operand):
             # The gradient of a norm at 0: 0 is a subgradient, and the limit of every even function under the root.
-            half = graph.map(functions.where(functions.less(0, _0), 1 / (2 * _0), Integer(0)), [node])
-            factor = build(graph, half.expression, half.operands) if isinstance(half, Map) else half
+            factor = build(graph, functions.where(functions.less(0, _0), 1 / _0, Integer(0)) / 2, [node])
         else:
             factor = build(graph, partial(node.expression, position), node.operands)
         if _is_number(factor, 0):
@@ -221,30 +221,6 @@ def _branches(node: Map, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[N
 
 def _is_number(node: Node, number: int) -> bool:
     return getattr(node, "value", None) == number
-
-
-def _vanishes_flat(node: Node) -> bool:
-    """Whether the node is never negative and its derivative is 0 wherever it is 0: squares, and sums of squares."""
-    match node:
-        case Contract():
-            return all(node.operands.count(o) % 2 == 0 or _vanishes_flat(o) for o in node.operands)
-        case Map(expression=e) if e.is_Pow:
-            return bool(e.exp.is_Integer and e.exp.is_even and e.exp > 0)
-        case Map(expression=e) if e.is_Add:
-            return all(isinstance(t, sympy.Symbol) and _vanishes_flat(node.operands[_place(t)]) for t in e.args)
-        case Map(expression=e) if e.is_Mul:
-            symbols = [f for f in e.args if isinstance(f, sympy.Symbol)]
-            numbers = [f for f in e.args if f.is_Number and f.is_positive]
-            whole = len(symbols) + len(numbers) == len(e.args)
-            parts = [node.operands[_place(s)] for s in symbols]
-            return whole and any(map(_vanishes_flat, parts)) and all(p.positive or _vanishes_flat(p) for p in parts)
-        case Reduce(operator="max") | Relabel() | Spread() | Slice() | Gather() | Window() | Flatten() | Split():
-            return _vanishes_flat(node.operands[0])
-    return False
-
-
-def _place(symbol: sympy.Symbol) -> int:
-    return int(symbol.name[1:])
 
 
 @rule.register
@@ -273,15 +249,21 @@ def _reduce(node: Reduce, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[
 
 
 def _product_of_others(graph: Graph, operand: Node, reduced: tuple[Axis, ...]) -> Node:
-    """At each position the product over all others: a quotient where nothing is 0, and exact where something is."""
+    """At each position the product over all others, itself differentiable where something is 0.
+
+    It is the product of what is not 0, by a quotient, times that of the zeros: 1 of none, the zero itself of one, for
+    its derivative's sake, and 0 of more.
+    """
     zero = graph.map(functions.equal(_0, Integer(0)), [operand])
-    zeros = graph.contract([build(graph, functions.where(_0, Integer(1), Integer(0)), [zero])], reduced)
+    count = build(graph, functions.where(_0, Integer(1), Integer(0)), [zero])
+    held = graph.map(_MASKED, [zero, operand])
+    others = graph.map(_0 - _1, [graph.contract([count], reduced), count])
+    other = graph.map(_0 - _1, [graph.contract([held], reduced), held])
     nonzero = graph.map(functions.where(_0, Integer(1), _1), [zero, operand])
-    product = graph.reduce("prod", nonzero, reduced)
-    alone = graph.map(functions.both(_0, _1), [zero, graph.map(functions.equal(_0, Integer(1)), [zeros])])
-    at_zero = graph.map(_MASKED, [alone, product])
-    none = graph.map(functions.equal(_0, Integer(0)), [zeros])
-    return graph.map(_WHERE, [none, graph.map(DIVIDE, [product, nonzero]), at_zero])
+    rest = graph.map(DIVIDE, [graph.reduce("prod", nonzero, reduced), nonzero])
+    none, one = (graph.map(functions.equal(_0, Integer(n)), [others]) for n in (0, 1))
+    of_zeros = graph.map(_MASKED, [one, other])
+    return graph.map(_WHERE, [none, rest, graph.product([rest, of_zeros])])
 
 
 @rule.register

@@ -582,6 +582,11 @@ class Graph:
             joined = {back.get(name, name): dict(pairs).get(name, name) for name in operand.names}
             return self.relabel(operand.operands[0], joined)
         to = dict(pairs)
+        if isinstance(operand, Index):
+            return self.index(Axis(to[operand.names[0]], operand.axes[0].length))
+        if isinstance(operand, Spread):
+            wide = [Axis(to.get(axis.name, axis.name), axis.length) for axis in operand.axes]
+            return self.spread(self.relabel(operand.operands[0], renamed), wide)
         axes = self.ordered(Axis(to.get(axis.name, axis.name), axis.length) for axis in operand.axes)
         return self._make(Relabel, axes, operand.dtype, (operand,), renamed=pairs)
 

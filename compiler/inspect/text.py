@@ -121,7 +121,8 @@ class _Text:
             case Over():
                 return ATOM, f"{formula.operator}[{', '.join(formula.over)}]({self.at(formula.body, CHOICE)})"
             case Matrix():
-                return PRODUCT, f"{self.at(formula.left, SIGNED)} @ {self.at(formula.right, SIGNED)}"
+                left = self.at(formula.left, PRODUCT if isinstance(formula.left, Matrix) else SIGNED)
+                return PRODUCT, f"{left} @ {self.at(formula.right, SIGNED)}"
             case Algebra():
                 arguments = ", ".join(self.at(argument, CHOICE) for argument in formula.arguments)
                 return ATOM, f"{formula.operator}[{formula.rows}, {formula.columns}]({arguments})"

@@ -63,7 +63,6 @@ from .formula import (
     Over,
     Place,
     Reference,
-    Rename,
     Scanned,
     Select,
     add,
@@ -73,6 +72,7 @@ from .formula import (
     multiply,
     plain,
     power,
+    rename,
     size,
     total,
     walk,
@@ -274,15 +274,23 @@ def _gather(node: Gather, operands: Sequence[Formula], writer: Writer) -> Formul
 @rule.register
 def _scatter(node: Scatter, operands: Sequence[Formula], writer: Writer) -> Formula:
     added, index = operands
-    here = choose(Compare("==", Count(node.along.name), index), added, ZERO)
+    here = choose(_equal(node.along, index, node.names), added, ZERO)
     if not node.summed:
         return here
     return Over("sum", tuple(axis.name for axis in node.summed), here)
 
 
+def _equal(along: Axis, index: Formula, order: Sequence[str]) -> Formula:
+    """Whether an axis stands at the index; of two axes the first stands on the left."""
+    sides: list[Formula] = [Count(along.name), index]
+    if isinstance(index, Count) and order.index(index.axis) < order.index(along.name):
+        sides.reverse()
+    return Compare("==", *sides)
+
+
 @rule.register
 def _relabel(node: Relabel, operands: Sequence[Formula], writer: Writer) -> Formula:
-    return Rename(operands[0], node.renamed)
+    return rename(operands[0], node.renamed)
 
 
 @rule.register
