@@ -64,12 +64,24 @@ def _touched(factors: Sequence[Node], names: Set[str]) -> tuple[list[Node], list
 
 
 def _factors(graph: Graph, product: Node, own: Sequence[Axis]) -> list[Node]:
-    """The factors of a product of many cotangents; those that have no axes beside their own stay together."""
+    """The factors of a product of many cotangents; those that have its own axes alone stay together, but for numbers."""
+    found: list[Node] = []
+    for node in _taken_apart(graph, product, lambda node: are_many(node, own)):
+        parts = _taken_apart(graph, node, lambda node: True)
+        if not are_many(node, own) and any(not part.axes for part in parts):
+            found += [part for part in parts if not part.axes]
+            node = graph.product([part for part in parts if part.axes])
+        found.append(node)
+    return found
+
+
+def _taken_apart(graph: Graph, product: Node, inside: Callable[[Node], bool]) -> list[Node]:
+    """The factors of a product whose factors are products; `inside` says which of these are looked into."""
     found: list[Node] = []
     waiting = [product]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, Map) and are_many(node, own):
+        if isinstance(node, Map) and inside(node):
             number, rest = node.expression.as_coeff_Mul()
             if rest in (MULTIPLY, SQUARE, _0):
                 found += [graph.constant(number)] if number != 1 else []

@@ -519,7 +519,9 @@ class Graph:
 
     def stop(self, operand: Node) -> Node:
         """The operand, without a derivative."""
-        return self._make(Stop, operand.axes, operand.dtype, (operand,)) if operand.trained else operand
+        if isinstance(operand, Constant):
+            return operand
+        return self._make(Stop, operand.axes, operand.dtype, (operand,))
 
     def remake(self, node: Node, operands: Sequence[Node]) -> Node:
         """The same kind of node over other operands (of the same axes, or fewer)."""
@@ -659,7 +661,8 @@ class Program:
 
     `named` maps each named value of the model (dotted inside layers) to its node; `gradients` maps an objective to the
     gradient for each parameter's leaf; `adjoints` to the adjoint of each named value; `cotangents` and `pullback` hold
-    the seeds of the outputs and the gradients that they give.
+    the seeds of the outputs and the gradients that they give. `tangents` are the parts of a direction in which the
+    parameters move, in a program that has one: a parameter like each, in the same order.
     """
 
     graph: Graph
@@ -676,6 +679,7 @@ class Program:
     adjoints: Mapping[str, Mapping[str, Node]] = field(default_factory=dict)
     cotangents: tuple[Leaf, ...] = ()
     pullback: Mapping[str, Node] = field(default_factory=dict)
+    tangents: tuple[Parameter, ...] = ()
 
     def roots(self) -> list[Node]:
         """Every node that has a meaning for the user, the named values left out."""

@@ -356,7 +356,8 @@ class Setting:
 
 
 def _setting(program: Program, nodes: Iterable[Node], values: Values, parameters: Values, of: Arithmetic) -> Setting:
-    bordering = [(p.leaf, p.axes) for p in program.parameters] + [(i.leaf, i.axes) for i in program.inputs]
+    moved = (*program.parameters, *program.tangents)
+    bordering = [(p.leaf, p.axes) for p in moved] + [(i.leaf, i.axes) for i in program.inputs]
     written = {leaf.id: axes for leaf, axes in bordering}
     leaves = [node for node in nodes if isinstance(node, Leaf)]
     given: dict[int, Array] = {}
