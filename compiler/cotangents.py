@@ -64,7 +64,7 @@ def _touched(factors: Sequence[Node], names: Set[str]) -> tuple[list[Node], list
 
 
 def _factors(graph: Graph, product: Node, own: Sequence[Axis]) -> list[Node]:
-    """The factors of a product of many cotangents; those that have its own axes alone stay together, but for numbers."""
+    """The factors of a product of many cotangents; those with its own axes alone stay together, but for numbers."""
     found: list[Node] = []
     for node in _taken_apart(graph, product, lambda node: are_many(node, own)):
         parts = _taken_apart(graph, node, lambda node: True)

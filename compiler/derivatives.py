@@ -137,7 +137,7 @@ def _delta(graph: Graph, first: Axis, second: Axis) -> Node:
     return build(graph, functions.where(_0, Integer(1), Integer(0)), [equal])
 
 
-# ----------------------------------------------------------------------------------------------------- position by position
+# ------------------------------------------------------------------------------------------------ position by position
 
 
 def _parallel(value: Node, by: Node) -> list[Axis]:

@@ -16,7 +16,7 @@ from ..graph import Axis, Node, Parameter
 from ..plan import make_plan
 from .numbers import length
 from .routine import Ref, Routine
-from .signature import Signature
+from .signature import PLAIN, Signature
 
 if TYPE_CHECKING:
     from .numpy import Writer
@@ -139,7 +139,7 @@ def _jacobian(title: str, item: Derived, writer: Writer, outputs: Mapping[str, N
     ending += ["return {", *(f'    "{name}": {made[name]},' for name in names), "}"]
     document = "The derivatives of the outputs; the last axis of each is that of the vector of parameters."
     needs = writer.inputs([*plan.roots, *(outputs[name] for name in names)])
-    return writer.write_class(routine, title, document, needs, ending, Signature())
+    return writer.write_class(routine, title, document, needs, ending, PLAIN)
 
 
 def _part(routine: Routine, array: str, axes: Sequence[Axis], parameter: Parameter, part: Node) -> str:

@@ -41,7 +41,7 @@ from .allowed import verify
 from .names import Names
 from .numbers import length
 from .routine import RISKY, Ref, Routine
-from .signature import Signature
+from .signature import PLAIN, Signature
 from .special import ROUTINES, support
 from .support import ALGEBRA, EXPAND, FACTOR, REFUSE, SUPPORT
 from .ufuncs import FUNCTIONS
@@ -477,9 +477,7 @@ class Writer:
         document = "The gradient that cotangents of the outputs give."
         return self.write_class(routine, "_Pullback", document, needs, [*writes, "return out"], Signature(True, out=1))
 
-    def values(
-        self, title: str, items: Sequence[tuple[str, Node]], document: str, signature: Signature = Signature()
-    ) -> str:
+    def values(self, title: str, items: Sequence[tuple[str, Node]], document: str, signature: Signature = PLAIN) -> str:
         """The class of named values."""
         plan = make_plan(self.program, [node for _, node in items], [node for _, node in items])
         routine = self.routine(plan)

@@ -17,3 +17,7 @@ class Signature:
     seeded: bool = False
     along: bool = False
     out: int = 0
+
+
+PLAIN = Signature()
+"""Data and parameters, and nothing else."""
