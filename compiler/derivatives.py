@@ -70,9 +70,9 @@ def jvp(graph: Graph, value: Node, by: Sequence[Node], along: Sequence[Node]) ->
 
 def hvp(graph: Graph, slopes: Sequence[Node], by: Sequence[Node], along: Sequence[Node]) -> list[Node]:
     """The Hessian times a vector: `slopes` is the gradient of a scalar by each of `by`, `along` the vector's parts."""
-    inside = {node.id for node in by}
-    held = [graph.stop(v) if any(node.id in inside for node in reachable([v])) else v for v in along]
-    return gradient(graph, _dot(graph, slopes, held, by), by)
+    held = [graph.leaf("cotangent", f"{SEED}{i}", node.axes) for i, node in enumerate(by)]
+    products = gradient(graph, _dot(graph, slopes, held, by), by)
+    return _instead(graph, products, {leaf.id: v for leaf, v in zip(held, along, strict=True)})
 
 
 def _dot(graph: Graph, first: Sequence[Node], second: Sequence[Node], over: Sequence[Node]) -> Node:
