@@ -636,7 +636,9 @@ class Graph:
 
     def stop(self, operand: Node) -> Node:
         """The operand, without a derivative."""
-        return self._make(Stop, operand.axes, operand.dtype, (operand,)) if operand.trained else operand
+        if isinstance(operand, Constant):
+            return operand
+        return self._make(Stop, operand.axes, operand.dtype, (operand,))
 
     def scan(
         self,
@@ -839,7 +841,8 @@ class Program:
 
     `named` maps each named value of the model (dotted inside layers) to its node; `gradients` maps an objective to the
     gradient for each parameter's leaf; `adjoints` to the adjoint of each named value; `cotangents` and `pullback` hold
-    the seeds of the outputs and the gradients that they give.
+    the seeds of the outputs and the gradients that they give. `tangents` are the parts of a direction in which the
+    parameters move, in a program that has one: a parameter like each, in the same order.
     """
 
     graph: Graph
@@ -856,6 +859,7 @@ class Program:
     adjoints: Mapping[str, Mapping[str, Node]] = field(default_factory=dict)
     cotangents: tuple[Leaf, ...] = ()
     pullback: Mapping[str, Node] = field(default_factory=dict)
+    tangents: tuple[Parameter, ...] = ()
 
     def shown(self, axes: Iterable[Axis]) -> tuple[Axis, ...]:
         """The axes of an output in the order in which users get them: the rows first, the others as declared, copies

@@ -39,6 +39,7 @@ from .graph import (
     reachable,
 )
 from .loops import Regions
+from .simplify.cost import elements
 
 TIMES = ("compile", "bind", "step", "block", "finish")
 PREFIXES = {"step": "s", "block": "b", "finish": "f"}
@@ -103,14 +104,19 @@ class Places:
     buffers: dict[int, Buffer]
 
 
-def make_plan(program: Program, roots: Sequence[Node], results: Sequence[Node] = ()) -> Plan:
-    """The plan of what computes `roots`; `results` are those of them that are handed out as arrays."""
+def make_plan(program: Program, roots: Sequence[Node], results: Sequence[Node] = (), frugal: bool = False) -> Plan:
+    """The plan of what computes `roots`; `results` are those of them that are handed out as arrays.
+
+    Where it is `frugal`, products of data that are wider than the data themselves are formed in each block of rows
+    anew, and not kept for all rows.
+    """
     regions = Regions(roots)
     nodes = regions.outside
     rows = program.rows
     if regions.scans or (rows is not None and not _cuttable(nodes, rows)):
         rows = None
-    times = _times(nodes, rows)
+    wide = _wide(nodes, rows) if frugal and rows is not None else frozenset()
+    times = _times(nodes, rows, wide)
     if rows is not None and any(
         times[node.id] == "block" and any(times[o.id] == "finish" for o in node.operands) for node in nodes
     ):
@@ -292,7 +298,14 @@ def _adds_rows(node: Node, rows: str | None) -> bool:
     )
 
 
-def _times(nodes: Sequence[Node], rows: str | None) -> dict[int, str]:
+def _wide(nodes: Sequence[Node], rows: str) -> frozenset[int]:
+    """Pointwise operations on data alone, along the rows, with more elements in a row than any input has."""
+    given = [elements(node.axes, rows) for node in nodes if isinstance(node, Leaf) and rows in node.names]
+    known = [node for node in nodes if isinstance(node, Map) and not node.trained and rows in node.names]
+    return frozenset(node.id for node in known if elements(node.axes, rows) > max(given, default=0))
+
+
+def _times(nodes: Sequence[Node], rows: str | None, wide: frozenset[int] = frozenset()) -> dict[int, str]:
     times: dict[int, str] = {}
     for node in nodes:
         if isinstance(node, Constant):
@@ -301,7 +314,7 @@ def _times(nodes: Sequence[Node], rows: str | None) -> dict[int, str]:
             times[node.id] = "bind"
         elif isinstance(node, Leaf | Scan | Steps | Last):
             times[node.id] = "step"
-        elif all(times[o.id] in ("compile", "bind") for o in node.operands):
+        elif all(times[o.id] in ("compile", "bind") for o in node.operands) and node.id not in wide:
             times[node.id] = "bind"
         elif rows is not None and rows in node.names:
             times[node.id] = "block"

@@ -358,7 +358,8 @@ class Setting:
 
 
 def _setting(program: Program, leaves: Sequence[Leaf], values: Values, parameters: Values, of: Arithmetic) -> Setting:
-    bordering = [(p.leaf, p.axes) for p in program.parameters] + [(i.leaf, i.axes) for i in program.inputs]
+    moved = (*program.parameters, *program.tangents)
+    bordering = [(p.leaf, p.axes) for p in moved] + [(i.leaf, i.axes) for i in program.inputs]
     written = {leaf.id: axes for leaf, axes in bordering}
     given: dict[int, Array] = {}
     lengths: dict[Symbol, int] = {}

@@ -428,6 +428,11 @@ def taps(children: Children) -> tree.Taps:
 
 
 @_rule
+def value_name(children: Children) -> tree.ValueName:
+    return tree.ValueName(_whole(children), children[0].text)
+
+
+@_rule
 def rename(children: Children) -> tree.Rename:
     before, after = (child.axes if isinstance(child, tree.Group) else (child,) for child in _all(children))
     return tree.Rename(_whole(children), before, after)

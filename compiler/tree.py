@@ -157,7 +157,15 @@ class Group:
     axes: tuple[AxisName, ...]
 
 
-SubscriptItem = AxisName | Rename | At | Slice | Taps | Group
+@dataclass(frozen=True, slots=True)
+class ValueName:
+    """`fc.W` in brackets, which no axis is called: the value by which `grad[fc.W](e)` differentiates."""
+
+    span: Span
+    name: str
+
+
+SubscriptItem = AxisName | Rename | At | Slice | Taps | Group | ValueName
 Expression = Number | Boolean | Text | Name | Unary | Binary | Conditional | Pipe | Call | Subscript
 
 # ----------------------------------------------------------------------------------------------------------- statements

@@ -38,9 +38,10 @@ def factors(expression: tree.Expression) -> list[tree.Expression]:
 
 def unknown(name: str, span: Span, scope: Scope) -> Mistake:
     """The mistake of a name that nothing defines."""
-    builtin = [*calls.RULES, *calls.ARRAYS, *rearrange.RULES]
+    builtin = [*calls.RULES, *calls.ARRAYS, *calls.DERIVATIVES, *rearrange.RULES]
     if name in builtin or name in calls.LATER:
-        example = rearrange.FORMS.get(name) or (f"{name}[k]" if name in calls.ARRAYS else f"{name}(x)")
+        brackets = "[k]" if name in calls.ARRAYS else "[w](e)" if name in calls.DERIVATIVES else "(x)"
+        example = rearrange.FORMS.get(name) or f"{name}{brackets}"
         return Mistake("E0210", f"`{name}` is a function, not a value", span, help=f"write {example}")
     head = name.split(".")[0]
     ahead = next((s.ahead[head] for s in scope.chain() if head in s.ahead and head not in s.names), None)

@@ -11,9 +11,9 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from .. import functions, tree
-from ..graph import Axis, Constant, Graph, data_length, placeholder
+from ..graph import Axis, Constant, Graph, data_length, placeholder, reachable
 from ..source import Source, Span
-from . import calls, numbers, operations, rearrange, scans, selection
+from . import calls, derivatives, numbers, operations, rearrange, scans, selection
 from .arguments import axis_parameters, defined, factors, placed, recurring, unknown
 from .axes import Axes
 from .calls import Applied
@@ -54,6 +54,7 @@ class Walker:
         self.table = table
         self.report = report
         self.steps = 0
+        self.derived = 0  # nodes that derivatives have made
 
     # --- the loop
 
@@ -114,14 +115,17 @@ class Walker:
     def _spend(self, span: Span, scope: Scope) -> None:
         self.steps += scope.site is not None
         if self.steps > STEPS or len(self.graph.nodes) > NODES:
-            mistake = Mistake(
-                "E0480",
+            raise self._exhausted(
                 "this model is too large once its functions are written out",
+                f"at most {STEPS} operations are inlined, and {NODES} kept; name a value instead of calling again",
                 span,
-                help=f"at most {STEPS} operations are inlined, and {NODES} kept; name a value instead of calling again",
+                scope,
             )
-            self.report.add(mistake, scope.site)
-            raise Exhausted
+
+    def _exhausted(self, message: str, help: str, span: Span, scope: Scope) -> Exhausted:
+        """The end of elaboration, with the mistake of what is too large."""
+        self.report.add(Mistake("E0480", message, span, help=help), scope.site)
+        return Exhausted()
 
     # --- constructs
 
@@ -313,6 +317,8 @@ class Walker:
         """The axes in the brackets of `what`, each once, as `of` gives them."""
         found: dict[str, Axis] = {}
         for item in items:
+            if isinstance(item, tree.ValueName):
+                raise _dotted(item, f"{what}[k]")
             if not isinstance(item, tree.AxisName):
                 raise Mistake(
                     "E0330", f"the brackets of `{what}` hold axes, and this is none", item.span, help=f"{what}[k]"
@@ -334,7 +340,7 @@ class Walker:
                 return calls.array(self.graph, subject.name, axes, expression.span)
             if subject.name in calls.LATER:
                 raise calls.later(f"`{subject.name}`", expression.span)
-            if subject.name in calls.RULES or subject.name in rearrange.RULES:
+            if subject.name in (*calls.RULES, *calls.DERIVATIVES, *rearrange.RULES):
                 raise Mistake(
                     "E0210",
                     f"`{subject.name}` is a function, not a value",
@@ -365,6 +371,8 @@ class Walker:
                 found = list((yield from self._operands(parts, scope)))
                 bounds = tuple(None if p is None else found.pop(0) for p in (item.start, item.stop, item.step))
                 return selection.part(self.graph, subject, name, bounds, item.span)
+            case tree.ValueName():
+                raise _dotted(item, f"{written(subject.span)}[k = 0]")
             case tree.AxisName():
                 raise Mistake(
                     "E0348",
@@ -416,6 +424,8 @@ class Walker:
                 return (yield from self._rule(named, items, arguments, whole, scope))
             if named.name in rearrange.RULES:
                 return (yield from self._rearranged(named.name, items or (), arguments, whole.span, scope))
+            if named.name in calls.DERIVATIVES:
+                return (yield from self._derivative(named, items, arguments, whole, scope))
             if named.name in calls.LATER:
                 raise calls.later(f"`{named.name}`", whole.span)
             if named.name in calls.ARRAYS:
@@ -459,6 +469,14 @@ class Walker:
         for argument in arguments:
             yield argument.value, scope
 
+    def _positional(self, function: tree.Name, arguments: tuple[tree.Argument, ...]) -> None:
+        """Mistake where an argument of one of the language's functions is given by name."""
+        for argument in arguments:
+            if argument.name is not None:
+                raise Mistake(
+                    "E0404", f"`{function.name}` takes no argument by name", argument.span, help="write its value alone"
+                )
+
     def _rule(
         self,
         function: tree.Name,
@@ -467,11 +485,7 @@ class Walker:
         whole: tree.Call | tree.Pipe,
         scope: Scope,
     ) -> Walk:
-        for argument in arguments:
-            if argument.name is not None:
-                raise Mistake(
-                    "E0404", f"`{function.name}` takes no argument by name", argument.span, help="write its value alone"
-                )
+        self._positional(function, arguments)
         parts: Sequence[tree.Expression] = [argument.value for argument in arguments]
         if function.name in calls.CONTRACTIONS:
             if len(parts) != 1:
@@ -505,6 +519,28 @@ class Walker:
         return rearrange.RULES[name](
             rearrange.Rearranging(self.graph, self.table, name, span, brackets, values, options)
         )
+
+    def _derivative(
+        self,
+        function: tree.Name,
+        items: tuple[tree.SubscriptItem, ...] | None,
+        arguments: tuple[tree.Argument, ...],
+        whole: tree.Call | tree.Pipe,
+        scope: Scope,
+    ) -> Walk:
+        self._positional(function, arguments)
+        item = derivatives.item(function, items)
+        if not defined(item.name, scope) and self.table.knows(scope.axis(item.name)):
+            raise derivatives.by_axis(function.name, item)
+        by = derivatives.by(function.name, item, self.bound(item.name, item.span, scope))
+        operands = yield from self._operands([argument.value for argument in arguments], scope)
+        below, before = len(reachable(operand.value.node for operand in operands)), len(self.graph.nodes)
+        if self.derived + derivatives.OF_EACH * below > derivatives.MOST:
+            raise self._exhausted(*derivatives.too_large(below), whole.span, scope)
+        asked = derivatives.Asked(self.graph, function.name, whole.span, by, operands)
+        value = derivatives.derivative(asked)
+        self.derived += len(self.graph.nodes) - before
+        return value
 
     def _inline(
         self,
@@ -595,6 +631,11 @@ def _word(expression: tree.Expression, scope: Scope) -> Word | None:
         bound = scope.find(expression.name)
         return bound if isinstance(bound, Word) else None
     return None
+
+
+def _dotted(item: tree.ValueName, example: str) -> Mistake:
+    """The mistake of a dotted name where an axis should stand."""
+    return Mistake("E0330", f"`{item.name}` is not an axis: its name has no dot", item.span, help=f"write {example}")
 
 
 def _model_place(scope: Scope, source: Source) -> Span | None:

@@ -38,7 +38,7 @@ _WORDS: dict[type, str] = {
     tree.Objective: "minimize",
 }
 
-_ALWAYS = {*calls.RULES, *calls.ARRAYS, *rearrange.RULES, *calls.LATER, "pi"}
+_ALWAYS = {*calls.RULES, *calls.ARRAYS, *calls.DERIVATIVES, *rearrange.RULES, *calls.LATER, "pi"}
 
 
 def check(statement: tree.Definition | tree.Layer, scope: Scope, report: Report) -> bool:
@@ -130,9 +130,7 @@ def twice(name: str, statement: tree.Statement, scope: Scope) -> Mistake:
 
 def _expression(root: object, scope: Scope, owner: tree.Definition | tree.Layer) -> Iterator[Mistake]:
     """Names under `root` that mean nothing. A name bound to None is local: what it will be is not known yet."""
-    for item in descendants(root):
-        if not isinstance(item, tree.Name):
-            continue
+    for item in _names(root):
         head, dot, _ = item.name.partition(".")
         if _locally(head, scope):
             continue
@@ -145,6 +143,16 @@ def _expression(root: object, scope: Scope, owner: tree.Definition | tree.Layer)
             scope.find(item.name)
         except KeyError:
             yield unknown(item.name, item.span, scope)
+
+
+def _names(root: object) -> Iterator[tree.Name | tree.AxisName | tree.ValueName]:
+    """The names of values under `root`, also in the brackets of derivatives."""
+    for item in descendants(root):
+        match item:
+            case tree.Name():
+                yield item
+            case tree.Subscript(value=tree.Name(name=name)) if name in calls.DERIVATIVES:
+                yield from (part for part in item.items if isinstance(part, tree.AxisName | tree.ValueName))
 
 
 def _locally(head: str, scope: Scope) -> bool:

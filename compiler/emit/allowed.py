@@ -66,6 +66,8 @@ WITHIN = {
 """What the module uses of parts of NumPy."""
 VIEWS = frozenset({"numpy.lib.stride_tricks", "numpy.lib.stride_tricks.sliding_window_view"})
 """A view of an array that reads no memory but its own."""
+TABLES = frozenset({"_OBJECTIVES", "_FACTORED", "_EXPANDED", "_HESSIAN", "_HVP"})
+"""Tables of classes, which are called."""
 METHODS = frozenset({"__init__", "__call__"})
 KEYWORDS = frozenset("all axis default dtype order out over where".split())
 DECORATOR = "errstate(all='ignore')"
@@ -164,7 +166,7 @@ def _objection(node: ast.AST, parent: ast.AST) -> str | None:
             return None if value is None or isinstance(value, int) else f"a {type(value).__name__}"
         case ast.Call(func=ast.Name() | ast.Attribute() | ast.Call(func=ast.Name())):
             return None
-        case ast.Call(func=ast.Subscript(value=ast.Name(id="_OBJECTIVES" | "_FACTORED" | "_EXPANDED"))):
+        case ast.Call(func=ast.Subscript(value=ast.Name(id=table))) if table in TABLES:
             return None
         case ast.Call():
             return "a call of something computed"

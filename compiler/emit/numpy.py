@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import sympy
 from sympy import Expr
 
+from ..derivatives import Derived
 from ..graph import (
     RANK,
     Axis,
@@ -35,6 +36,7 @@ from ..graph import (
 )
 from ..plan import Plan, make_plan
 from ..source import Source
+from . import derivatives as beyond
 from .allowed import verify
 from .lengths import NAME as CHECK_LENGTHS
 from .lengths import checks
@@ -42,6 +44,7 @@ from .names import Names
 from .numbers import length
 from .refs import Ref
 from .routine import RISKY, Routine
+from .signature import PLAIN, Signature
 from .special import ROUTINES, support
 from .support import ALGEBRA, EXPAND, FACTOR, REFUSE, SUPPORT
 from .ufuncs import FUNCTIONS
@@ -106,13 +109,15 @@ def emit_numpy(
     dtype: str,
     constants: Mapping[str, float],
     version: str,
+    derivatives: Sequence[Derived] = (),
+    asked: Sequence[str] = (),
 ) -> str:
     """The text of the module.
 
     `program` is lowered; `variants` hold some of its objectives in other forms; `written` is the program as elaborated,
-    for the tables.
+    for the tables. `derivatives`, lowered too, are what was `asked` for besides.
     """
-    writer = _Writer(program, variants, written, source, dtype)
+    writer = Writer(program, variants, written, source, dtype)
     classes: list[str] = []
     for i, objective in enumerate(program.objectives):
         classes.append(writer.objective(program, objective, None))
@@ -127,6 +132,7 @@ def emit_numpy(
         classes.append(writer.values("_Metrics", program.metrics, "What `metrics` returns."))
     if program.cotangents:
         classes.append(writer.pullback())
+    classes += beyond.classes(derivatives, writer)
     text = _head(program, source, dtype, constants, version, writer)
     text += (
         SUPPORT
@@ -137,13 +143,14 @@ def emit_numpy(
         + "".join(f"\n\n{body}" for body in classes)
         + "\n\n"
         + _face(program, writer)
+        + beyond.functions(asked, derivatives)
     )
     text = re.sub(r"\n{3,}", "\n\n\n", text)
     verify(text)
     return text
 
 
-def _algebra(writer: _Writer) -> str:
+def _algebra(writer: Writer) -> str:
     """The functions of windows and of matrices that the classes call, and what their messages call the matrices."""
     parts = [text for operator, text in ALGEBRA.items() if operator in writer.algebra]
     if writer.matrices:
@@ -156,7 +163,7 @@ def _algebra(writer: _Writer) -> str:
 
 
 def _head(
-    program: Program, source: Source, dtype: str, constants: Mapping[str, float], version: str, writer: _Writer
+    program: Program, source: Source, dtype: str, constants: Mapping[str, float], version: str, writer: Writer
 ) -> str:
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", source.name)
     title = re.sub(r"\.model$", "", name)
@@ -195,7 +202,7 @@ def _head(
     return "\n".join(lines)
 
 
-def _forms(writer: _Writer) -> list[str]:
+def _forms(writer: Writer) -> list[str]:
     """What the head says of objectives that have a second form, which `bind` takes where the data allow it."""
     lines: list[str] = []
     for kind, (_, _, said) in VARIANTS.items():
@@ -281,7 +288,7 @@ def _input_entry(axes: Sequence[Axis], kind: str, indexes: Axis | None, dtype: s
     return f'{{{_axes_entry(axes)}, "dtype": "{stored}", "index": {_quoted(indexes.name if indexes else None)}}}'
 
 
-def _parameter_entries(program: Program, writer: _Writer) -> list[tuple[str, str]]:
+def _parameter_entries(program: Program, writer: Writer) -> list[tuple[str, str]]:
     entries = []
     for p in program.parameters:
         start, stop = writer.places[p.name]
@@ -298,13 +305,13 @@ def _parameter_entries(program: Program, writer: _Writer) -> list[tuple[str, str
     return entries
 
 
-def _output_entry(name: str, node: Node, dtype: str, writer: _Writer) -> str:
+def _output_entry(name: str, node: Node, dtype: str, writer: Writer) -> str:
     stored = {"float": dtype, "int": "int64", "bool": "bool"}[node.dtype]
     axes = writer.program.shown(node.axes)
     return f'{{{_axes_entry(axes)}, "dtype": "{stored}", "needs": {_tuple(writer.needs(name))}}}'
 
 
-def _objective_entry(objective: object, writer: _Writer) -> str:
+def _objective_entry(objective: object, writer: Writer) -> str:
     name, sense, over = objective.name, objective.sense, objective.over  # type: ignore[attr-defined]
     return f'{{"sense": "{sense}", "over": {_tuple(over)}, "needs": {_tuple(writer.needs(name))}}}'
 
@@ -327,19 +334,21 @@ def _gradients_of(program: Program) -> dict[int, str]:
     return found
 
 
-class _Writer:
+class Writer:
     """Writes the classes of one module, and keeps what they use of NumPy and what data each needs."""
 
     def __init__(
         self, program: Program, variants: Sequence[Variant], written: Program, source: Source, dtype: str
     ) -> None:
         self.program = program
+        self.written = written
         self.source = source
         self.dtype = dtype
         self.source_lines = source.text.split("\n")
         self.used: set[str] = set()
         self.algebra: set[str] = set()
         self.matrices: dict[tuple[str, str], int] = {}
+        self.reserved: frozenset[str] = frozenset()
         self._needs: dict[str, tuple[str, ...]] = {}
         self.classes: dict[str, str] = {}
         # Of each kind and objective, the class and the number of columns or of statistics in a row.
@@ -357,26 +366,34 @@ class _Writer:
         self.of_parameter = _gradients_of(program)
         self.places: dict[str, tuple[Expr, Expr]] = {}
         start: Expr = sympy.Integer(0)
-        for parameter in program.parameters:
+        for parameter in (*program.parameters, *program.tangents):
             stop = sympy.expand(start + sympy.Mul(*(axis.length for axis in parameter.axes)))
             self.places[parameter.name] = (start, stop)
             start = stop
-        self.size = start
+        self.size = sympy.expand(start / 2) if program.tangents else start
         self.checks = checks(written, frozenset({"numpy", "lengths", "DataError", *FUNCTIONS, *_MODULE_NAMES}))
         self.symbols = sorted(
             {s.name for a in program.axes for s in a.length.free_symbols}
             | {s.name for i in program.inputs for a in i.axes for s in a.length.free_symbols}
         )
 
+    def beside(self, program: Program) -> Writer:
+        """A writer of classes of another program in the same module, which has the same parameters."""
+        other = Writer(program, (), self.written, self.source, self.dtype)
+        other.used, other.algebra, other.matrices = self.used, self.algebra, self.matrices
+        other.forward = self.forward | {node.id for node in reachable(node for _, node in program.named)}
+        other.reserved = beyond.RESERVED
+        return other
+
     def needs(self, name: str) -> tuple[str, ...]:
         """The inputs that an objective, output or metric needs, in the order of the model."""
         if name not in self._needs:
             nodes = [o.value for o in self.program.objectives if o.name == name]
             nodes += [node for n, node in (*self.program.outputs, *self.program.metrics) if n == name]
-            self._needs[name] = self._inputs(nodes)
+            self._needs[name] = self.inputs(nodes)
         return self._needs[name]
 
-    def _inputs(self, roots: Sequence[Node]) -> tuple[str, ...]:
+    def inputs(self, roots: Sequence[Node]) -> tuple[str, ...]:
         found = reachable(roots)
         leaves = {node.name for node in found if isinstance(node, Leaf) and node.role == "input"}
         lengths = {s.name for node in found for a in node.axes for s in a.length.free_symbols}
@@ -391,10 +408,9 @@ class _Writer:
                 leaves.add(item.name)
         return tuple(item.name for item in self.program.inputs if item.name in leaves)
 
-    def _routine(self, plan: Plan) -> Routine:
-        names = Names(
-            frozenset({"numpy", "DTYPE", "CACHE", "LEAST_ROWS", "MOST_ROWS", *FUNCTIONS, *_MODULE_NAMES, *_ROUTINES})
-        )
+    def routine(self, plan: Plan) -> Routine:
+        known = {"numpy", "DTYPE", "CACHE", "LEAST_ROWS", "MOST_ROWS", *FUNCTIONS, *_MODULE_NAMES, *_ROUTINES}
+        names = Names(self.reserved | known)
         lengths = {symbol: names.fresh(symbol) for symbol in self.symbols}
         return Routine(plan, names, self.dtype, self._label, self._remark, lengths, self.places, self.matrices)
 
@@ -429,14 +445,14 @@ class _Writer:
         """The class of an objective and its gradient, as the program has them; `kind` is that of a variant."""
         name, gradient = objective.name, program.gradients[objective.name]
         plan = make_plan(program, [objective.value, *gradient.values()])
-        routine = self._routine(plan)
-        self._direct(routine, plan, gradient)
+        routine = self.routine(plan)
+        self.direct(routine, plan, gradient)
         routine.write()
         routine.section = "finish"
         loss = routine.ref(objective.value)
         text = routine.note(loss)
-        writes = self._gradient_lines(routine, gradient)
-        needs = self._inputs(plan.roots)
+        writes = self.gradient_lines(routine, gradient)
+        needs = self.inputs(plan.roots)
         number = str(program.objectives.index(objective) + 1) if len(program.objectives) > 1 else ""
         shown = _quoted(name)[1:-1]
         document = f"{'Minus the' if objective.sense == 'maximize' else 'The'} value of `{shown}`, and its gradient"
@@ -450,52 +466,47 @@ class _Writer:
             self.variants[kind][name] = title, _size(plan, kind)
         is_float = objective.value.dtype == "float"
         returned = text if objective.value.axes or (isinstance(loss, Ref) and is_float) else f"float({text})"
-        return self._class(routine, title, document, needs, [*writes, f"return {returned}, out"], gradient=True)
+        return self.write_class(routine, title, document, needs, [*writes, f"return {returned}, out"], Signature(out=1))
 
     def pullback(self) -> str:
         """The class of the gradient that cotangents of the outputs give."""
         gradient = self.program.pullback
         plan = make_plan(self.program, list(gradient.values()))
-        routine = self._routine(plan)
+        routine = self.routine(plan)
         for leaf in self.program.cotangents:
             routine.inputs[leaf.name] = routine.names.fresh(f"seed_{leaf.name}")
-        self._direct(routine, plan, gradient)
+        self.direct(routine, plan, gradient)
         routine.write()
         routine.section = "finish"
-        writes = self._gradient_lines(routine, gradient)
-        needs = self._inputs([*plan.roots, *(node for _, node in self.program.outputs)])
+        writes = self.gradient_lines(routine, gradient)
+        needs = self.inputs([*plan.roots, *(node for _, node in self.program.outputs)])
         document = "The gradient that cotangents of the outputs give."
-        return self._class(routine, "_Pullback", document, needs, [*writes, "return out"], gradient=True, seeded=True)
+        return self.write_class(routine, "_Pullback", document, needs, [*writes, "return out"], Signature(True, out=1))
 
-    def values(self, title: str, items: Sequence[tuple[str, Node]], document: str) -> str:
+    def values(self, title: str, items: Sequence[tuple[str, Node]], document: str, signature: Signature = PLAIN) -> str:
         """The class of named values."""
         plan = make_plan(self.program, [node for _, node in items], [node for _, node in items])
-        routine = self._routine(plan)
+        routine = self.routine(plan)
         routine.write()
         routine.section = "finish"
         lines = ["return {"]
         for name, node in items:
             if node.axes:
-                ref = routine.refs.get(node.id) or routine.bound[node.id]
-                place = ref.memory or ref
-                if place.home == "block":
-                    # Along the rows the result is the whole array that the blocks were written to, or the input itself.
-                    ref = Ref(routine.whole(place), ref.axes, "fixed")
                 layout = [axis.name for axis in self.program.shown(node.axes)]
-                text = f"{routine.use('array')}({routine.aligned(ref, layout)})"
+                text = f"{routine.use('array')}({routine.aligned(routine.result(node), layout)})"
             else:
                 text = routine.note(routine.ref(node))
-                if title == "_Outputs":
+                if title != "_Metrics":
                     stored = {"bool": '"bool"', "int": '"int64"'}.get(node.dtype, "DTYPE")
                     text = f"{routine.use('array')}({text}, {stored})"
             lines.append(f"    {_quoted(name)}: {text},")
         lines.append("}")
-        needs = self._inputs(plan.roots)
-        return self._class(routine, title, document, needs, lines, gradient=False)
+        needs = self.inputs(plan.roots)
+        return self.write_class(routine, title, document, needs, lines, signature)
 
     # --- parts
 
-    def _direct(self, routine: Routine, plan: Plan, gradient: Mapping[str, Node]) -> None:
+    def direct(self, routine: Routine, plan: Plan, gradient: Mapping[str, Node]) -> None:
         """Gradients whose last operation is a ufunc are written where they belong."""
         counts: dict[int, int] = {}
         for root in plan.roots:
@@ -541,7 +552,7 @@ class _Writer:
         routine.out_lines.append(f"{view} = out[{start}:{stop}]{reshaped}")
         return Ref(view, tuple(axes), "out", True)
 
-    def _gradient_lines(self, routine: Routine, gradient: Mapping[str, Node]) -> list[str]:
+    def gradient_lines(self, routine: Routine, gradient: Mapping[str, Node]) -> list[str]:
         lines = []
         for parameter in self.program.parameters:
             node = gradient[parameter.name]
@@ -560,38 +571,38 @@ class _Writer:
                 lines.append(f"{routine.use('copyto')}({target.text}, {value})")
         return lines
 
-    def _class(
+    def write_class(
         self,
         routine: Routine,
         title: str,
         document: str,
         needs: Sequence[str],
         ending: Sequence[str],
-        gradient: bool,
-        seeded: bool = False,
+        signature: Signature,
     ) -> str:
+        """The text of a class; `ending` are the last lines of its call."""
         used = routine.used_functions
         risky = routine.called_functions & RISKY
         body: list[str] = [f"class {title}:", f'    """{document}"""', ""]
         self._note_lengths(routine, ending)
-        body += self._rebind(routine, needs, gradient, seeded)
-        body += ["", *self._see(routine)]
-        if gradient:
-            body += ["", *self._write_to(routine)]
-        body += ["", *self._call(routine, ending, gradient, bool(risky))]
+        body += self._rebind(routine, needs, signature)
+        body += ["", *(self._see_along(routine) if signature.along else self._see(routine))]
+        if signature.out:
+            body += ["", *self._write_to(routine, signature.out)]
+        body += ["", *self._call(routine, ending, signature, bool(risky))]
         self.used |= used
         self.algebra |= routine.algebra
         if used & RISKY:
             self.used.add("errstate")
         return "\n".join(body) + "\n"
 
-    def _rebind(self, routine: Routine, needs: Sequence[str], gradient: bool, seeded: bool) -> list[str]:
+    def _rebind(self, routine: Routine, needs: Sequence[str], signature: Signature) -> list[str]:
         plan = routine.plan
         rows = plan.rows
         cut = rows is not None and bool(plan.sections["block"])
         purpose = "compute what follows from it alone" + (", and cut the rows into blocks" if cut else "")
         purpose = purpose if cut else f"and {purpose}"
-        more = ", seeds" if seeded else ""
+        more = ", seeds" if signature.seeded else ""
         lines = [
             f"    def __init__(self, data{more}, block=None):",
             "        self._lengths = None",
@@ -603,7 +614,7 @@ class _Writer:
             f"        found, lengths = _read(data, {_tuple(needs)})",
             *([f"        {CHECK_LENGTHS}(lengths)"] if self.checks else []),
         ]
-        if seeded:
+        if signature.seeded:
             lines.append("        seeds = _read_seeds(seeds, lengths)")
         inner: list[str] = []
         text = "\n".join(
@@ -621,7 +632,7 @@ class _Writer:
         for symbol, name in routine.lengths.items():
             if re.search(rf"\b{re.escape(name)}\b", text):
                 inner.append(f"{name} = lengths[{_quoted(symbol)}]")
-        cotangents = {leaf.name for leaf in self.program.cotangents} if seeded else set()
+        cotangents = {leaf.name for leaf in self.program.cotangents} if signature.seeded else set()
         for key, name in routine.inputs.items():
             inner.append(f"{name} = {'seeds' if key in cotangents else 'found'}[{_quoted(key)}]")
         inner += routine.fixed_lines
@@ -663,7 +674,7 @@ class _Writer:
         row_symbol = self.program.rows
         inner.append(f"self.rows = lengths.get({_quoted(row_symbol)})" if row_symbol else "self.rows = None")
         inner += ["self._lengths = lengths", "self._theta = None"]
-        if gradient:
+        if signature.out:
             inner.append("self._out = None")
         if routine.used_functions & RISKY and routine.fixed_lines:
             lines.append('        with errstate(all="ignore"):')
@@ -689,34 +700,57 @@ class _Writer:
         ]
 
     def _see(self, routine: Routine) -> list[str]:
-        lines = [
+        return [
             "    def _see(self, theta):",
             "        found = _vector(theta, self.size)",
             "        self._theta = found if found is theta else None",
+            *(f"        {line}" for line in self._views(routine)),
+            "        return found",
         ]
-        if routine.used["theta"]:
-            inner = [line.replace("= theta[", "= found[", 1) for line in routine.theta_lines]
-            lines += [f"        {line}" for line in [*self._length_lines(routine, inner), *inner]]
-            lines += [f"        {line}" for line in _wrapped("self._views = ", list(routine.used["theta"]), "")]
-        lines.append("        return found")
-        return lines
 
-    def _write_to(self, routine: Routine) -> list[str]:
-        lines = ["    def _write_to(self, out):", "        self._out = _gradient(out, self.size)"]
+    def _see_along(self, routine: Routine) -> list[str]:
+        """Parameters and direction stand in one vector, of which the views are made once."""
+        views = [f"            {line}" for line in self._views(routine)]
+        return [
+            "    def _see(self, theta, direction):",
+            "        found = self._theta",
+            "        if found is None:",
+            f"            found = self._theta = {routine.use('empty')}(2 * self.size, DTYPE)",
+            *views,
+            "        found[: self.size] = _vector(theta, self.size)",
+            "        found[self.size :] = _direction(direction, self.size)",
+            "        return found",
+        ]
+
+    def _views(self, routine: Routine) -> list[str]:
+        """The lines that make the views of the vector `found`."""
+        if not routine.used["theta"]:
+            return []
+        inner = [line.replace("= theta[", "= found[", 1) for line in routine.theta_lines]
+        kept = _wrapped("self._views = ", list(routine.used["theta"]), "")
+        return [*self._length_lines(routine, inner), *inner, *kept]
+
+    def _write_to(self, routine: Routine, dimensions: int) -> list[str]:
+        check = "_gradient" if dimensions == 1 else "_matrix"
+        lines = ["    def _write_to(self, out):", f"        self._out = {check}(out, self.size)"]
         if routine.used["out"]:
             lines += [f"        {x}" for x in [*self._length_lines(routine, routine.out_lines), *routine.out_lines]]
             lines += [f"        {line}" for line in _wrapped("self._places = ", list(routine.used["out"]), "")]
         return lines
 
-    def _call(self, routine: Routine, ending: Sequence[str], gradient: bool, risky: bool) -> list[str]:
+    def _call(self, routine: Routine, ending: Sequence[str], signature: Signature, risky: bool) -> list[str]:
         plan = routine.plan
         lines = ['@errstate(all="ignore")'] if risky else []
-        lines += [f"def __call__(self, theta{', out=None' if gradient else ''}):"]
+        more = f"{', direction' if signature.along else ''}{', out=None' if signature.out else ''}"
+        lines += [f"def __call__(self, theta{more}):"]
         inner = ["if theta is not self._theta:", "    theta = self._see(theta)"]
-        if gradient:
+        if signature.along:
+            inner = ["theta = self._see(theta, direction)"]
+        if signature.out:
+            shape = "self.size" if signature.out == 1 else "(self.size, self.size)"
             inner += [
                 "if out is None:",
-                f"    out = {routine.use('empty')}(self.size, DTYPE)",
+                f"    out = {routine.use('empty')}({shape}, DTYPE)",
                 "if out is not self._out:",
                 "    self._write_to(out)",
             ]
@@ -725,7 +759,7 @@ class _Writer:
                 inner += _wrapped("", list(routine.used[home]), f" = self.{attribute}")
         scalars = [(name, place) for name, place in routine.scalar_parameters.items() if name in routine.used["number"]]
         if scalars:
-            if self.size == len(scalars):
+            if routine.is_whole(sympy.Integer(0), sympy.Integer(len(scalars))):
                 scalars.sort(key=lambda scalar: int(scalar[1]))
                 inner += _wrapped("", [name for name, _ in scalars], " = theta.tolist()")
             else:
@@ -777,7 +811,7 @@ def _size(plan: Plan, kind: str) -> Expr:
     return sympy.expand(sympy.Add(*(sympy.Mul(*(a.length for a in n.axes if a.name != plan.rows)) for n in products)))
 
 
-def _variant_or_not(program: Program, writer: _Writer) -> str:
+def _variant_or_not(program: Program, writer: Writer) -> str:
     """The lines of `bind` that take another form of the objective where the data allow it."""
     names = {symbol: f"lengths.get({_quoted(symbol)}, 0)" for symbol in writer.symbols}
     text = ""
@@ -800,7 +834,7 @@ def _variant_or_not(program: Program, writer: _Writer) -> str:
     return text
 
 
-def _face(program: Program, writer: _Writer) -> str:
+def _face(program: Program, writer: Writer) -> str:
     parts: list[str] = []
     if writer.classes:
         table = ", ".join(f"{_quoted(name)}: {title}" for name, title in writer.classes.items())

@@ -208,6 +208,12 @@ class Routine:
         self.refs[node.id] = found
         return found
 
+    def result(self, node: Node) -> Ref:
+        """An array that is handed out: along the rows, all that the blocks were written to, or the input itself."""
+        ref = self.refs.get(node.id) or self.bound[node.id]
+        place = ref.memory or ref
+        return Ref(self.whole(place), ref.axes, "fixed") if place.home == "block" else ref
+
     def whole(self, ref: Ref) -> str:
         """The array of all rows whose block the value is."""
         before, _, behind = self.block_definitions[ref.text].partition("[rows]")
@@ -379,7 +385,7 @@ class Routine:
     def _written(self, node: Leaf) -> tuple[Axis, ...]:
         program = self.plan.program
         written = {item.leaf.id: item.axes for item in program.inputs}
-        written |= {item.leaf.id: item.axes for item in program.parameters}
+        written |= {item.leaf.id: item.axes for item in (*program.parameters, *program.tangents)}
         written |= {leaf.id: program.shown(leaf.axes) for leaf in program.cotangents}
         return written.get(node.id, node.axes)
 
