@@ -160,6 +160,23 @@ def _by_floats(function: Callable[..., float]) -> Callable[..., Array]:
     return lambda *arguments: np.asarray(np.vectorize(at_point, otypes=[float])(*arguments))
 
 
+def _stepped(value: Any, *slopes: Callable[..., float]) -> Callable[..., Array]:
+    """A function of floats, for arrays; by its first derivatives for complex numbers, those of the complex step."""
+
+    def at(*given: Array) -> Array:
+        real = [np.real(x) for x in given]
+        found = _by_floats(value)(*real)
+        steps = [np.imag(x) * _by_floats(slope)(*real) for x, slope in zip(given, slopes, strict=True)]
+        return np.asarray(found + 1j * sum(steps)) if any(np.iscomplexobj(x) for x in given) else found
+
+    return at
+
+
+def _polygamma(n: Array, x: Array) -> Array:
+    of, order = MEANINGS[functions.polygamma], int(n.real)
+    return _stepped(lambda x: of(order, x), lambda x: of(order + 1, x))(x)
+
+
 def _xlogy(x: Array, y: Array) -> Array:
     return np.where(x == 0, 0, x * np.log(np.where(x == 0, 1, y)))
 
@@ -226,6 +243,18 @@ FLOATS = Arithmetic(
         functions.erf: _erf,
         functions.erfc: _erfc,
         **{kind: _by_floats(MEANINGS[kind]) for kind in functions.STABLE},
+        functions.lgamma: _stepped(MEANINGS[functions.lgamma], MEANINGS[functions.digamma]),
+        functions.digamma: _stepped(MEANINGS[functions.digamma], lambda x: MEANINGS[functions.polygamma](1, x)),
+        functions.polygamma: _polygamma,
+        functions.lbeta: _stepped(
+            MEANINGS[functions.lbeta],
+            lambda x, y: MEANINGS[functions.polygamma_fall](0, x, y),
+            lambda x, y: MEANINGS[functions.polygamma_fall](0, y, x),
+        ),
+        functions.log_i0e: _stepped(
+            MEANINGS[functions.log_i0e],
+            lambda x: -math.copysign(1, x) * MEANINGS[functions.i0_cumulant](1, abs(x)) if x else 0.0,
+        ),
         functions.xlogy: _xlogy,
         functions.power: lambda x, y: np.power(x, y),
     },
@@ -292,6 +321,19 @@ _MULTIPRECISION = Arithmetic(
         functions.expm1: _real_or_nan(lambda x: mpmath.expm1(x)),
         functions.erf: _real_or_nan(lambda x: mpmath.erf(x)),
         functions.erfc: _real_or_nan(lambda x: mpmath.erfc(x)),
+        functions.lgamma: _real_or_nan(lambda x: mpmath.loggamma(x).real),
+        functions.digamma: _real_or_nan(lambda x: mpmath.digamma(x)),
+        functions.polygamma: _real_or_nan(lambda n, x: mpmath.polygamma(int(n), x)),
+        functions.polygamma_fall: _real_or_nan(
+            lambda n, x, y: mpmath.polygamma(int(n), x) - mpmath.polygamma(int(n), x + y)
+        ),
+        functions.lbeta: _real_or_nan(
+            lambda x, y: (mpmath.loggamma(x) + mpmath.loggamma(y) - mpmath.loggamma(x + y)).real
+        ),
+        functions.log_i0e: _real_or_nan(lambda x: mpmath.log(mpmath.besseli(0, abs(x))) - abs(x)),
+        functions.i0_cumulant: _real_or_nan(
+            lambda n, x: (-1) ** int(n) * mpmath.diff(lambda t: mpmath.log(mpmath.besseli(0, t)) - t, x, int(n))
+        ),
         functions.xlogy: _real_or_nan(lambda x, y: x * mpmath.log(y) if x else mpmath.mpf(0)),
         functions.power: _real_or_nan(lambda x, y: x**y),
     },

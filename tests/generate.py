@@ -29,7 +29,7 @@ ANYWHERE = (
     *("leaky_relu", "elu", "gelu", "silu", "mish", "softsign", "selu", "log_sigmoid"),
 )
 INSIDE = ("asin", "acos", "atanh", "tan", "sinh", "cosh", "exp", "expm1")  # of what lies between -1 and 1
-POSITIVE = ("log", "sqrt", "log1p", "log2", "log10")
+POSITIVE = ("log", "sqrt", "log1p", "log2", "log10", "lgamma", "digamma", "trigamma", "log_i0e")
 LIBRARY = (
     *("mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", "logistic_loss", "hinge", "gaussian_nll"),
     *("gelu", "silu", "mish", "softsign", "selu", "log_sigmoid", "logaddexp"),

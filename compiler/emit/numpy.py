@@ -45,7 +45,7 @@ from .numbers import length
 from .refs import Ref
 from .routine import RISKY, Routine
 from .signature import PLAIN, Signature
-from .special import ROUTINES, support
+from .special import DEFINED, support
 from .support import ALGEBRA, EXPAND, FACTOR, REFUSE, SUPPORT
 from .ufuncs import FUNCTIONS
 
@@ -409,7 +409,7 @@ class Writer:
         return tuple(item.name for item in self.program.inputs if item.name in leaves)
 
     def routine(self, plan: Plan) -> Routine:
-        known = {"numpy", "DTYPE", "CACHE", "LEAST_ROWS", "MOST_ROWS", *FUNCTIONS, *_MODULE_NAMES, *_ROUTINES}
+        known = {"numpy", "DTYPE", "CACHE", "LEAST_ROWS", "MOST_ROWS", *FUNCTIONS, *_MODULE_NAMES, *DEFINED}
         names = Names(self.reserved | known)
         lengths = {symbol: names.fresh(symbol) for symbol in self.symbols}
         return Routine(plan, names, self.dtype, self._label, self._remark, lengths, self.places, self.matrices)
@@ -925,9 +925,4 @@ _MODULE_NAMES = frozenset(
     "_gradient _numbers _lengths _layout _shape _bounded _free _column _read_seeds _Outputs _Metrics _Pullback "
     "_Objective _OBJECTIVES _FACTORED _factor MOST_COLUMNS _EXPANDED _well_conditioned MOST_STATISTICS _MATRICES "
     "_refuse _window _check_lengths _solve _inverse _cholesky _is_definite _logdet _det".split()
-)
-
-_ROUTINES = frozenset(
-    {name for name, _ in ROUTINES.values()}
-    | {"_placed", "_ratio", "_near", "_far", "ERF", "ERFCX", "ERFCX_FAR", "NODES"}
 )

@@ -68,7 +68,7 @@ RISKY = frozenset(
         "arccosh",
         "arctanh",
         "hypot",
-        *(name for name, _ in ROUTINES.values()),
+        *ROUTINES.values(),
         "square",
         "copyto",
         "where",
