@@ -2,8 +2,8 @@
 
 Brackets stand only where the grammar needs them. Some things the language cannot say: the derivative of the objective
 by a named value, `d loss/d z`; the adjoint of a slice, `place[t = 1:](x)`: x at those positions, and 0 elsewhere; that
-of a window, `place[t: r](x)`: what all positions and taps hold, added where they stand; and `recurrence[t](f, b)`, which
-is s in s[t] = b[t] + f[t] s[t - 1], or the transpose of that.
+of a window, `place[t: r](x)`: what all positions and taps hold, added where they stand; and `recurrence[t](f, b)`: the
+s in s[t] = b[t] + f[t] s[t - 1], or the transpose of that.
 """
 
 from __future__ import annotations
