@@ -249,9 +249,10 @@ def _reduce(node: Reduce, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[
         factor = graph.map(sympy.exp(_0), [build(graph, _0 - _1, [operand, node])])
     elif node.operator in ("max", "min"):
         ties = graph.map(functions.equal(_0, _1), [operand, node])
-        one_each = build(graph, functions.where(_0, Integer(1), Integer(0)), [ties])
-        share = graph.map(1 / _0, [graph.contract([one_each], node.reduced)])
-        factor = graph.map(_MASKED, [ties, share])
+        factor = build(graph, functions.where(_0, Integer(1), Integer(0)), [ties])
+        # Divided before it meets the operand's axes, of which it has fewer.
+        share = graph.map(DIVIDE, [cotangent.raw, graph.contract([factor], node.reduced)])
+        cotangent = replace(cotangent, raw=share)
     elif node.operator == "prod":
         factor = _product_of_others(graph, operand, node.reduced)
     else:

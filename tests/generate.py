@@ -17,6 +17,7 @@ T = TypeVar("T")
 Axes = Mapping[str, str]  # from an axis to what is left of it: "" (all), "less" (one fewer), "half", "two"
 
 DECLARED = {"k": 3, "j": 2, "v": 4}
+TAPS = {"tap": 2, "tip": 3}
 SLICES = {
     "": ("::-1",),
     "less": ("1:", ":-1", ":0:-1", "-2::-1"),
@@ -73,6 +74,7 @@ class Writer:
     values: list[Value] = field(default_factory=list)
     callees: list[Callee] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
+    taps: set[str] = field(default_factory=set)
     budget: int = 40
 
     # --- choices
@@ -513,11 +515,84 @@ def _algebra(w: Writer, within: Axes, depth: int) -> Value | None:
     return Value(f"({form.format(axis, matrix.text)})", matrix.axes)
 
 
+def _window(w: Writer, within: Axes, depth: int) -> Value | None:
+    """A sum or another reduction over taps, along an axis that stays or along one that is summed too."""
+    reduction = w.one(("sum", "sum", "mean", "max", "min", "prod", "logsumexp"))
+    kinds = {"": ("same",), "less": ("tap",), "half": ("half",)}
+    staying = [axis for axis, kind in within.items() if kind in kinds]
+    new = {} if staying and w.maybe(60) else w.fresh(within)
+    if not new and not staying:
+        return None
+    axis = next(iter(new)) if new else w.one(sorted(staying))
+    inner = w.along(w.number({**within, axis: ""}, depth), axis, "")
+    tap, options = w.one(tuple(TAPS)), w.one((', pad="same"', ", pad=2, stride=2", ", pad=1, dilation=2", ", 3, 1, 1"))
+    if not new and within[axis] == "":
+        options = w.one((', pad="same"', ', dilation=2, pad="same"'))
+    elif not new and within[axis] == "less":
+        tap, options = "tap", ""
+    elif not new:
+        options = ', stride=2, pad="same"'
+    w.taps.add(tap)
+    kernel = w.one(("", f" * (0.5 + index[{tap}])", f" * cos(index[{tap}] * {{}})"))
+    other = w.number({a: b for a, b in within.items() if a != axis}, 0) if "{}" in kernel else Value("", {})
+    window = f"window[{axis}: {tap}]({inner.text}{options}){kernel.format(other.text)}"
+    axes = {**other.axes, **inner.axes}
+    if new:
+        return Value(f"{reduction}[{axis}, {tap}]({window})", {a: b for a, b in axes.items() if a != axis})
+    return Value(f"{reduction}[{tap}]({window})", {**axes, axis: within[axis]})
+
+
+def _concat(w: Writer, within: Axes, depth: int) -> Value | None:
+    whole = [axis for axis, kind in within.items() if not kind]
+    if not whole:
+        return None
+    axis = w.one(sorted(whole))
+    parts = [w.along(w.number(within, depth - i), axis, "") for i in range(2)]
+    cut = w.one(((":1", "1:"), (":-1", "-1:"), ("0:1", ":0:-1")))
+    texts = [f"({part.text})[{axis} = {piece}]" for part, piece in zip(parts, cut, strict=True)]
+    return Value(f"concat[{axis}]({', '.join(texts)})", {**parts[0].axes, **parts[1].axes})
+
+
+def _flat(w: Writer, within: Axes, depth: int) -> Value | None:
+    """Two axes as one, and taken apart again or summed."""
+    whole = [axis for axis, kind in within.items() if not kind]
+    staying = len(whole) >= 2 and w.maybe(60)
+    free = [axis for axis in w.axes if axis not in within]
+    if not staying and len(free) < 2:
+        return None
+    first = w.one(sorted(whole) if staying else free)
+    second = w.one([axis for axis in (sorted(whole) if staying else free) if axis != first])
+    inner = w.number({**within, first: "", second: ""}, depth)
+    inner = w.along(w.along(inner, first, ""), second, "")
+    name = f"m{first}{second}".replace("'", "p")
+    flat = f"flatten[({first}, {second}) -> {name}]({inner.text})"
+    flat = w.one((flat, f"cumsum[{name}]({flat})", f"({flat})[{name} = ::-1]", f"sin({flat})"))
+    if staying:
+        return Value(f"split[{name} -> ({first}, {second})]({flat})", inner.axes)
+    reduction = w.one(("sum", "mean", "max", "logsumexp"))
+    return Value(f"{reduction}[{name}]({flat})", _without(inner, first, second))
+
+
+def _running(w: Writer, within: Axes, depth: int) -> Value | None:
+    if not within:
+        return None
+    axis = w.one(sorted(within))
+    inner = w.along(w.number(within, depth), axis, within[axis])
+    form = w.one(("cumsum[{1}]({0})", "cumprod[{1}]({0})", "cumprod[{1}](relu({0}))", "sort"))
+    if form == "sort":
+        # Apart from each other, so that rounding does not decide how they are ordered.
+        apart = f"0.37 * index[{axis}]" + (f"[{axis} = {SLICES[within[axis]][0]}]" if within[axis] else "")
+        order = f"argsort[{axis}](sin({inner.text}) + {apart})"
+        form = w.one(("sort[{1}](sin({0}) + {2})", "({0})[{1} = {3}]")).format(inner.text, axis, apart, order)
+        return Value(form if not within[axis] else f"sort[{axis}](sin({inner.text}) + {apart})", inner.axes)
+    return Value(form.format(inner.text, axis), inner.axes)
+
+
 PRODUCTIONS: tuple[Callable[[Writer, Axes, int], Value | None], ...] = (
     *(_binary, _binary, _binary, _three, _shared, _quotient, _anywhere, _anywhere, _anywhere, _inside, _positive),
     *(_two, _mixed, _power, _power, _sum, _sum, _sum, _sum, _matrix, _matrix, _reduce, _reduce, _softmax, _softmax),
     *(_gather, _gather, _slice, _slice, _rename, _rename, _conditional, _conditional, _guarded, _by_hand, _call, _call),
-    *(_library, _held, _counted, _algebra, _algebra),
+    *(_library, _held, _counted, _algebra, _algebra, _window, _window, _concat, _flat, _running, _running),
 )
 
 
@@ -640,7 +715,8 @@ def models(draw: Any, rows: bool | None = None, depth: int = 3) -> str:
     for i in range(w.one((0, 0, 1, 2))):
         lines.append(f"metric m{i} = {_metric(w)}")
     used = [f"use {', '.join(f'nn.{name}' for name in LIBRARY if name in w.used)}"] if w.used else []
-    return "\n".join([*used, *lines, ""])
+    taps = [f"axis {', '.join(f'{tap}: {n}' for tap, n in TAPS.items() if tap in w.taps)}"] if w.taps else []
+    return "\n".join([*used, *taps, *lines, ""])
 
 
 def _functions(w: Writer, lines: list[str]) -> None:

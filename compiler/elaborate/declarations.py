@@ -289,6 +289,16 @@ class Elaboration:
                 statement.span,
                 help=f"write its length, for example axis {self.table.rows}: 100, and it is an axis like others",
             )
+        for axis in axes:
+            if not axis.length.is_Integer and not axis.length.is_Symbol:
+                raise Mistake(
+                    "E0309",
+                    f"a parameter cannot lie along `{axis.name}`: its length follows from what the data give",
+                    statement.span,
+                    sides=[f"{axis.name} has length {axis.length}"],
+                    help="write the lengths that it is made of, for example axis "
+                    + ", ".join(f"{name}: 10" for name in sorted(s.name for s in axis.length.free_symbols)),
+                )
         lower, upper = self._bound(statement.lower, scope), self._bound(statement.upper, scope)
         if lower is not None and upper is not None and lower >= upper:
             raise Mistake(

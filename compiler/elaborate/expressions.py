@@ -301,7 +301,8 @@ class Walker:
         return self.table.axis(name, item.span)
 
     def _given(self, item: tree.AxisName, scope: Scope) -> Axis:
-        """The axis that is given for an axis parameter: the function may be what tells its length."""
+        """The axis that is given to a function; its length may be told by what stands inside, as in
+        `sum[f](flatten[(h, w) -> f](x))`."""
         name = scope.axis(item.name)
         if self.table.knows(name) and self.table.waits(name):
             return Axis(name, data_length(name))
@@ -496,7 +497,7 @@ class Walker:
                     help="to add values, write a + b",
                 )
             parts = factors(parts[0])
-        axes = None if items is None else self.axes(items, scope, function.name)
+        axes = None if items is None else self.axes(items, scope, function.name, self._given)
         operands = yield from self._operands(parts, scope)
         return calls.RULES[function.name](Applied(self.graph, self.table, function.name, whole.span, axes, operands))
 

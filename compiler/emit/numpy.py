@@ -54,6 +54,9 @@ CACHE = 1_048_576
 LEAST_ROWS = 256
 """Rows below which a block's matrix products would be too thin."""
 
+LEAST_WITH_WINDOWS = 4
+"""The same where there are windows: there is a product for each row, and a row alone may fill the cache."""
+
 MOST_ROWS = 8192
 """Rows above which NumPy's OpenBLAS sets several threads to one dot product (from 10,000 on), which takes them longer
 to agree on than to compute."""
@@ -639,8 +642,9 @@ class Writer:
         if cut:
             assert rows is not None
             n = length(data_length(rows), routine.lengths)
+            least = f", {LEAST_WITH_WINDOWS}" if plan.slid else ""
             total = length(sympy.expand(sympy.Add(*routine.row_bytes)) or sympy.Integer(1), routine.lengths)
-            inner.append(f"{routine.rows_name} = _cut({n}, {total}, self._block)")
+            inner.append(f"{routine.rows_name} = _cut({n}, {total}, self._block{least})")
             inner.append(f"several = {routine.rows_name} < {n}")
         elif any(part is not None for _, part in routine.sums):
             inner.append("several = False")
