@@ -20,4 +20,10 @@ def elaborate(model: tree.Model, constants: Mapping[str, float] | None = None) -
 
     ModelError with every independent mistake, in the order of the source.
     """
-    return Elaboration(model, constants or {}).program()
+    elaboration = Elaboration(model, constants or {})
+    program = elaboration.program()
+    # A step is one piece of memory where the axis of the steps comes first; which axes are scanned is known only now.
+    ranks = [program.graph.rank(name) for name in elaboration.scanned]
+    if ranks == list(range(len(ranks))):
+        return program
+    return Elaboration(model, constants or {}, elaboration.scanned).program()

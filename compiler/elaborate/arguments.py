@@ -9,7 +9,7 @@ from __future__ import annotations
 from .. import tree
 from ..graph import Axis
 from ..source import Note, Span
-from . import calls
+from . import calls, rearrange
 from .mistakes import Mistake, counted, did_you_mean, in_words, shown
 from .scope import Instance, Scope, kind
 
@@ -38,9 +38,9 @@ def factors(expression: tree.Expression) -> list[tree.Expression]:
 
 def unknown(name: str, span: Span, scope: Scope) -> Mistake:
     """The mistake of a name that nothing defines."""
-    builtin = [*calls.RULES, *calls.ARRAYS]
+    builtin = [*calls.RULES, *calls.ARRAYS, *rearrange.RULES]
     if name in builtin or name in calls.LATER:
-        example = f"{name}[k]" if name in calls.ARRAYS else f"{name}(x)"
+        example = rearrange.FORMS.get(name) or (f"{name}[k]" if name in calls.ARRAYS else f"{name}(x)")
         return Mistake("E0210", f"`{name}` is a function, not a value", span, help=f"write {example}")
     head = name.split(".")[0]
     ahead = next((s.ahead[head] for s in scope.chain() if head in s.ahead and head not in s.names), None)

@@ -22,6 +22,7 @@ from ..graph import (
     Objective,
     Parameter,
     Program,
+    Scan,
 )
 from ..source import Note, Span
 from . import calls, library, names, numbers, operations, parameters
@@ -42,10 +43,11 @@ DEPTH = 60
 
 
 class Elaboration:
-    """The elaboration of one model; `program` is what it gives."""
+    """The elaboration of one model; `program` is what it gives. The axes in `first` come first in memory."""
 
-    def __init__(self, model: tree.Model, constants: Mapping[str, float]) -> None:
+    def __init__(self, model: tree.Model, constants: Mapping[str, float], first: Sequence[str] = ()) -> None:
         self.model = model
+        self.first = first
         self.source = model.span.source
         self.report = Report(self.source)
         self.graph = Graph()
@@ -62,10 +64,15 @@ class Elaboration:
         self.failed = False
         self._objective: tree.Objective | None = None
 
+    @property
+    def scanned(self) -> tuple[str, ...]:
+        """The axes along which there are scans, in the order of the model."""
+        return tuple(dict.fromkeys(node.along.name for node in self.graph.nodes if isinstance(node, Scan)))
+
     def program(self) -> Program:
         """The whole model. ModelError where it has mistakes."""
         try:
-            self.table = Axes(self.model, self.graph, self.report)
+            self.table = Axes(self.model, self.graph, self.report, self.first)
             self.walker = Walker(self.source, self.graph, self.table, self.report)
             self._overridden()
             for statement in self.model.statements:
@@ -75,7 +82,7 @@ class Elaboration:
             self.failed = True
         self.report.check()
         assert not self.failed, "a statement failed, and no mistake was told"
-        order = sorted(self.table.all(), key=lambda axis: self.graph.rank(axis.name))
+        order = sorted(self.table.all(), key=lambda axis: axis.name != self.table.rows)
         return Program(
             graph=self.graph,
             axes=tuple(order),
@@ -114,8 +121,7 @@ class Elaboration:
             case tree.Metric():
                 self._metric(statement)
             case tree.Scan():
-                self.scope.names.update(dict.fromkeys(statement.names))
-                raise calls.later("`scan`", statement.axis.span)
+                self._scan(statement)
             case tree.Return():
                 help = "write output and the value that the model gives"
                 raise Mistake("E0220", "`return` stands outside a function", statement.span, help=help)
@@ -315,6 +321,21 @@ class Elaboration:
             raise Poisoned
         self._name(prefix + statement.name, value, self._place(statement.span, scope))
 
+    def _scan(self, statement: tree.Scan) -> None:
+        for name in statement.names:
+            self._bind(name, None, statement, self.scope)
+        found = self.walker.scan(statement, self.scope)
+        if found is None:
+            raise Poisoned
+        values, inner = found
+        for name, value in zip(statement.names, values, strict=True):
+            self.scope.names[name] = value
+            self._name(name, value, statement.span)
+        places = {part.name: part.span for part in statement.body if isinstance(part, tree.Assignment)}
+        for name, span in places.items():
+            if inner[name].node.free:
+                self._name(f"{statement.names[0]}.{name}", inner[name], span)
+
     def _template(self, expression: tree.Expression, scope: Scope) -> Template | None:
         """The layer that the expression makes an instance of, if it does."""
         head = expression.value if isinstance(expression, tree.Subscript) else expression
@@ -482,6 +503,8 @@ class Elaboration:
             over = self._over(self._objective.over)
             self.objectives = [Objective(o.name, o.value, over, o.sense, o.span) for o in self.objectives]
         for axis in self.table.names():
+            if self.table.waits(axis):
+                continue
             try:
                 self.table.axis(axis, self.table.first(axis))
             except Mistake as mistake:

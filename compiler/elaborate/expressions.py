@@ -7,12 +7,13 @@ and the span that new nodes carry, the notes of a mistake and the budgets stand 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
 
 from .. import functions, tree
-from ..graph import Axis, Constant, Graph, placeholder
+from ..graph import Axis, Constant, Graph, data_length, placeholder
 from ..source import Source, Span
-from . import calls, numbers, operations, selection
+from . import calls, numbers, operations, rearrange, scans, selection
 from .arguments import axis_parameters, defined, factors, placed, recurring, unknown
 from .axes import Axes
 from .calls import Applied
@@ -27,7 +28,7 @@ from .mistakes import (
     written,
 )
 from .operations import Operand
-from .scope import Bound, Function, Instance, Scope, Template, Value, kind
+from .scope import Bound, Function, Instance, Scope, Template, Value, Word, kind
 
 NODES = 200_000
 """The most nodes that one model may have before simplification."""
@@ -37,6 +38,9 @@ STEPS = 60_000
 
 Walk = Generator[tuple[tree.Expression, Scope], Value | None, Value]
 """A construct on its way: it asks for the value of an expression in a scope, and is sent it; None where it has none."""
+
+Frame = tuple[Generator[Any, Any, Any], Span | None, CallSite | None, tuple[Scope, str, Span] | None]
+"""A walk, where it stands, in which calls, and in which body of a scan under which name its value is seen."""
 
 _0, _1 = placeholder(0), placeholder(1)
 
@@ -55,16 +59,27 @@ class Walker:
 
     def value(self, expression: tree.Expression, scope: Scope) -> Value | None:
         """The value of the expression, or None where it has a mistake, which is then in the report."""
+        found: Value | None = self._run(self._frame(expression, scope, None))
+        return found
+
+    def scan(self, statement: tree.Scan, scope: Scope) -> tuple[tuple[Value, ...], dict[str, Value]] | None:
+        """What the scan yields and the names of its body, or None where it has a mistake."""
+        walk = scans.scan(self.graph, self.axis, statement, scope)
+        found: tuple[tuple[Value, ...], dict[str, Value]] | None = self._run((walk, statement.span, scope.site, None))
+        return found
+
+    def _run(self, first: Frame) -> Any:
+        """What the first walk gives in the end, or None where it has a mistake."""
         before = self.graph.at(None)
-        stack = [self._frame(expression, scope, None)]
-        sent: Value | None = None
+        stack = [first]
+        sent: Any = None
         while stack:
-            walk, span, site = stack[-1]
+            walk, span, site, seen = stack[-1]
             self.graph.at(span)
             try:
                 part, inner = walk.send(sent)
             except StopIteration as done:
-                sent = done.value
+                sent = done.value if seen is None else self._seen(done.value, seen, site)
             except Poisoned:
                 sent = None
             except Mistake as mistake:
@@ -79,14 +94,21 @@ class Walker:
         self.graph.at(before)
         return sent
 
-    def _frame(
-        self, expression: tree.Expression, scope: Scope, outer: Span | None
-    ) -> tuple[Walk, Span | None, CallSite | None]:
+    def _seen(self, value: Value | None, where: tuple[Scope, str, Span], site: CallSite | None) -> Value | None:
+        try:
+            return None if value is None else scans.seen(value, *where)
+        except Mistake as mistake:
+            self.report.add(mistake, site)
+            return None
+
+    def _frame(self, expression: tree.Expression, scope: Scope, outer: Span | None) -> Frame:
         own = expression.span.source is self.source
+        name = expression.name if isinstance(expression, tree.Name) else "value"
         return (
             self._visit(expression, scope),
             expression.span if own else outer or _model_place(scope, self.source),
             scope.site,
+            (scope, name, expression.span) if scope.loops else None,
         )
 
     def _spend(self, span: Span, scope: Scope) -> None:
@@ -110,8 +132,7 @@ class Walker:
             case tree.Boolean():
                 return Value(self.graph.constant(int(expression.value)), (), "bool")
             case tree.Text():
-                help = "a quoted word is an option of a function; a value is written without quotes"
-                raise Mistake("E0405", "a quoted word has no value here", expression.span, help=help)
+                raise _no_value(expression.span)
             case tree.Name():
                 return self._name(expression, scope)
             case tree.Unary():
@@ -155,6 +176,8 @@ class Walker:
         bound = self.bound(expression.name, expression.span, scope)
         if isinstance(bound, Value):
             return bound
+        if isinstance(bound, Word):
+            raise _no_value(expression.span)
         wanted = "x |> " + expression.name if isinstance(bound, (Instance, Function)) else "fc = " + expression.name
         raise Mistake(
             "E0210",
@@ -273,15 +296,28 @@ class Walker:
             raise Mistake("E0300", f"`{name}` is not an axis", item.span, help=f"it is {kind(bound)}{has}")
         return self.table.axis(name, item.span)
 
-    def axes(self, items: Sequence[tree.SubscriptItem], scope: Scope, what: str) -> tuple[Axis, ...]:
-        """The axes in the brackets of `what`, each once."""
+    def _given(self, item: tree.AxisName, scope: Scope) -> Axis:
+        """The axis that is given for an axis parameter: the function may be what tells its length."""
+        name = scope.axis(item.name)
+        if self.table.knows(name) and self.table.waits(name):
+            return Axis(name, data_length(name))
+        return self.axis(item, scope)
+
+    def axes(
+        self,
+        items: Sequence[tree.SubscriptItem],
+        scope: Scope,
+        what: str,
+        of: Callable[[tree.AxisName, Scope], Axis] | None = None,
+    ) -> tuple[Axis, ...]:
+        """The axes in the brackets of `what`, each once, as `of` gives them."""
         found: dict[str, Axis] = {}
         for item in items:
             if not isinstance(item, tree.AxisName):
                 raise Mistake(
                     "E0330", f"the brackets of `{what}` hold axes, and this is none", item.span, help=f"{what}[k]"
                 )
-            axis = self.axis(item, scope)
+            axis = (of or self.axis)(item, scope)
             if axis.name in found:
                 base = axis.name.rstrip(PRIME)
                 again = what in calls.RULES or what in calls.ARRAYS
@@ -298,7 +334,7 @@ class Walker:
                 return calls.array(self.graph, subject.name, axes, expression.span)
             if subject.name in calls.LATER:
                 raise calls.later(f"`{subject.name}`", expression.span)
-            if subject.name in calls.RULES:
+            if subject.name in calls.RULES or subject.name in rearrange.RULES:
                 raise Mistake(
                     "E0210",
                     f"`{subject.name}` is a function, not a value",
@@ -338,11 +374,15 @@ class Walker:
                     help=f"write {item.name} = 0 for a position, {item.name} -> {item.name}' for a renaming",
                 )
             case _:
-                raise calls.later(f"`{written(item.span)}`", item.span)
+                help = "a window is a function: window[t: r](x); and so is flatten: flatten[(h, w) -> f](x)"
+                raise Mistake("E0348", f"`{written(item.span)}` selects nothing", item.span, [subject.side], help)
 
     def _pair(self, item: tree.Rename, scope: Scope) -> tuple[str, Axis]:
         if len(item.before) != 1 or len(item.after) != 1:
-            raise calls.later("merging and splitting axes", item.span)
+            several = item.before if len(item.before) > 1 else item.after
+            name = "flatten" if several is item.before else "split"
+            help = f"write {name}[{written(item.span)}](...)"
+            raise Mistake("E0348", f"a renaming has one axis on each side, and `{name}` has more", item.span, help=help)
         before, after = item.before[0], item.after[0]
         if not self.table.knows(scope.axis(after.name)):
             like = f"axis {after.name.rstrip(PRIME)} like {before.name}"
@@ -374,6 +414,8 @@ class Walker:
         if not defined(named.name, scope):
             if named.name in calls.RULES:
                 return (yield from self._rule(named, items, arguments, whole, scope))
+            if named.name in rearrange.RULES:
+                return (yield from self._rearranged(named.name, items or (), arguments, whole.span, scope))
             if named.name in calls.LATER:
                 raise calls.later(f"`{named.name}`", whole.span)
             if named.name in calls.ARRAYS:
@@ -444,6 +486,26 @@ class Walker:
         operands = yield from self._operands(parts, scope)
         return calls.RULES[function.name](Applied(self.graph, self.table, function.name, whole.span, axes, operands))
 
+    def _rearranged(
+        self,
+        name: str,
+        items: tuple[tree.SubscriptItem, ...],
+        arguments: tuple[tree.Argument, ...],
+        span: Span,
+        scope: Scope,
+    ) -> Walk:
+        brackets = rearrange.brackets(items, scope, name)
+        parts, given = rearrange.arranged(name, arguments)
+        words = {option: _word(argument.value, scope) for option, argument in given.items()}
+        numbers = {option: argument.value for option, argument in given.items() if words[option] is None}
+        operands = yield from self._operands([*parts, *numbers.values()], scope)
+        values, rest = operands[: len(parts)], operands[len(parts) :]
+        options: dict[str, Operand | Word] = {option: word for option, word in words.items() if word is not None}
+        options.update(zip(numbers, rest, strict=True))
+        return rearrange.RULES[name](
+            rearrange.Rearranging(self.graph, self.table, name, span, brackets, values, options)
+        )
+
     def _inline(
         self,
         function: Function,
@@ -454,7 +516,7 @@ class Walker:
         scope: Scope,
     ) -> Walk:
         definition = function.definition
-        given = () if items is None else self.axes(items, scope, name)
+        given = () if items is None else self.axes(items, scope, name, self._given)
         site = scope.site
         while site is not None:
             if site.of is function:
@@ -463,18 +525,26 @@ class Walker:
         inner = Scope(outer=function.scope, site=CallSite(name, span, scope.site, function))
         inner.axes.update(axis_parameters(name, definition.axes, given, span))
         given_to = placed(name, definition, arguments, span)
-        operands = yield from self._operands([argument.value for argument in given_to.values()], scope)
-        for formal, operand in zip(given_to, operands, strict=True):
+        words = {formal: _word(argument.value, scope) for formal, argument in given_to.items()}
+        valued = [formal for formal in given_to if words[formal] is None]
+        operands = yield from self._operands([given_to[formal].value for formal in valued], scope)
+        for formal, operand in zip(valued, operands, strict=True):
             self._carries(definition, formal, operand, inner)
             inner.names[formal] = operand.value
+        inner.names.update({formal: word for formal, word in words.items() if word is not None})
         for parameter in definition.parameters:
             if parameter.name not in given_to and parameter.default is not None:
-                (operand,) = yield from self._operands([parameter.default], inner)
-                inner.names[parameter.name] = operand.value
+                word = _word(parameter.default, inner)
+                if word is None:
+                    (operand,) = yield from self._operands([parameter.default], inner)
+                inner.names[parameter.name] = operand.value if word is None else word
         for statement in definition.body:
             match statement:
                 case tree.Assignment():
                     inner.names[statement.name] = yield statement.value, inner
+                case tree.Scan():
+                    values, _ = yield from scans.scan(self.graph, self.axis, statement, inner)
+                    inner.names.update(zip(statement.names, values, strict=True))
                 case tree.Return():
                     if len(statement.values) != 1:
                         raise calls.later("returning several values", statement.span)
@@ -510,6 +580,21 @@ COMPARISONS = {
     "==": functions.equal(_0, _1),
     "!=": functions.unequal(_0, _1),
 }
+
+
+def _no_value(span: Span) -> Mistake:
+    help = "a quoted word is an option of a function; a value is written without quotes"
+    return Mistake("E0405", "a quoted word has no value here", span, help=help)
+
+
+def _word(expression: tree.Expression, scope: Scope) -> Word | None:
+    """The quoted word that the expression is, or that the name stands for."""
+    if isinstance(expression, tree.Text):
+        return Word(expression.value, expression.span)
+    if isinstance(expression, tree.Name) and defined(expression.name, scope):
+        bound = scope.find(expression.name)
+        return bound if isinstance(bound, Word) else None
+    return None
 
 
 def _model_place(scope: Scope, source: Source) -> Span | None:

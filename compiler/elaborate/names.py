@@ -10,10 +10,11 @@ from collections.abc import Iterator
 
 from .. import tree
 from ..source import Note
-from . import calls
+from . import calls, rearrange
 from .arguments import recurring, unknown
 from .axes import descendants
 from .mistakes import Mistake, Report
+from .scans import faults
 from .scope import Scope
 
 _IN_DEF = (tree.Assignment, tree.Return)
@@ -27,6 +28,7 @@ _WORDS: dict[type, str] = {
     tree.Constant: "const",
     tree.Definition: "def",
     tree.Layer: "layer",
+    tree.Scan: "scan",
     tree.Yield: "yield",
     tree.Return: "return",
     tree.Output: "output",
@@ -36,7 +38,7 @@ _WORDS: dict[type, str] = {
     tree.Objective: "minimize",
 }
 
-_ALWAYS = {*calls.RULES, *calls.ARRAYS, *calls.LATER, "pi"}
+_ALWAYS = {*calls.RULES, *calls.ARRAYS, *rearrange.RULES, *calls.LATER, "pi"}
 
 
 def check(statement: tree.Definition | tree.Layer, scope: Scope, report: Report) -> bool:
@@ -71,7 +73,7 @@ def _block(owner: tree.Definition | tree.Layer, scope: Scope) -> Iterator[Mistak
                 if statement.drawn and isinstance(statement.initial, tree.Call):
                     yield from _expression(statement.initial.arguments, inner, owner)
             case tree.Scan():
-                yield calls.later("`scan`", statement.axis.span)
+                yield from _scan(statement, inner, owner)
                 inner.names.update(dict.fromkeys(statement.names))
                 continue
             case _:
@@ -92,6 +94,21 @@ def _block(owner: tree.Definition | tree.Layer, scope: Scope) -> Iterator[Mistak
         if isinstance(statement, tree.Return):
             help = "a function returns once, at its end"
             yield Mistake("E0221", "what stands after this `return` is never reached", statement.span, help=help)
+
+
+def _scan(statement: tree.Scan, scope: Scope, owner: tree.Definition | tree.Layer) -> Iterator[Mistake]:
+    yield from faults(statement)
+    for carry in statement.carries:
+        yield from _expression(carry.initial, scope, owner)
+    inner = Scope(outer=scope)
+    inner.names.update(dict.fromkeys(carry.name for carry in statement.carries))
+    for part in statement.body:
+        if isinstance(part, tree.Scan):
+            yield from _scan(part, inner, owner)
+            inner.names.update(dict.fromkeys(part.names))
+        else:
+            yield from _expression(part, inner, owner)
+            inner.names[getattr(part, "name", "")] = None
 
 
 def misplaced(statement: tree.Statement, home: str) -> Mistake:

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .. import tree
-from ..graph import Axis, Node
+from ..graph import Axis, Graph, Leaf, Node
 from ..source import Span
-from .mistakes import CallSite
+from .mistakes import CallSite, Mistake
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,47 @@ class Instance:
     scope: Scope
 
 
-Bound = Value | Function | Template | Instance | None
+@dataclass
+class Loop:
+    """The axis of a scan, and the leaves that stand for one position of arrays: by the array's node."""
+
+    graph: Graph
+    axis: Axis
+    stepped: dict[int, tuple[Leaf, Node]] = field(default_factory=dict)
+
+    def at_step(self, value: Value, name: str, span: Span) -> Value:
+        """The value as it is seen at one step; `name` says for people what it is."""
+        own = value.axis(self.axis.name)
+        if own is None:
+            return value
+        if own.length != self.axis.length:
+            raise Mistake(
+                "E0434",
+                f"`{name}` cannot be seen step by step: along `{own.name}` it has another length than the scan",
+                span,
+                sides=[f"{name} has {own.name} of length {own.length}   the scan goes along {self.axis.length}"],
+                help="scan along an axis of its own length, or select the position before the scan",
+            )
+        axes = tuple(axis for axis in value.axes if axis.name != self.axis.name)
+        node = value.node
+        if self.axis.name in node.names:
+            if node.id not in self.stepped:
+                inner = [axis for axis in node.axes if axis.name != self.axis.name]
+                leaf = self.graph.local(name, inner, node.dtype, node.trained, node.positive)
+                self.stepped[node.id] = leaf, node
+            node = self.stepped[node.id][0]
+        return Value(node, axes, value.type, value.index)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A quoted word, which an option of a function may be: `pad="same"`."""
+
+    text: str
+    span: Span
+
+
+Bound = Value | Function | Template | Instance | Word | None
 """What a name is bound to; None where its mistake has been told."""
 
 
@@ -69,7 +109,8 @@ Bound = Value | Function | Template | Instance | None
 class Scope:
     """Names, and axis names that stand for others. `site` is the call in which the scope came to be.
 
-    `ahead` holds the names that the model defines, for the message of one that is used before.
+    `ahead` holds the names that the model defines, for the message of one that is used before; `loops` the scans in
+    whose bodies the scope stands, the outermost first.
     """
 
     outer: Scope | None = None
@@ -78,6 +119,7 @@ class Scope:
     axes: dict[str, str] = field(default_factory=dict)
     site: CallSite | None = None
     ahead: dict[str, Span] = field(default_factory=dict)
+    loops: tuple[Loop, ...] = ()
 
     def chain(self) -> Iterator[Scope]:
         """This scope and those around it, the innermost first."""
@@ -133,5 +175,7 @@ def kind(bound: Bound) -> str:
             return "a layer"
         case Instance():
             return "an instance of a layer"
+        case Word():
+            return "a quoted word"
         case _:
             return "a value"

@@ -49,8 +49,8 @@ TAKEN = BUILTINS | FUNCTIONS | {"numpy"}
 """Names that mean the same everywhere."""
 
 ATTRIBUTES = frozenset(
-    "T all any append astype at c_contiguous diagonal dot dtype fill flags get index item items join kind max min ndim "
-    "normal reduce reshape rstrip setdefault shape stop tolist transpose uniform values".split()
+    "T accumulate all any append astype at c_contiguous diagonal dot dtype fill flags get index item items join "
+    "kind max min ndim normal reduce reshape rstrip setdefault shape stop tolist transpose uniform values".split()
 )
 """Of arrays, ufuncs, tables, texts, slices and random generators."""
 
@@ -64,6 +64,8 @@ WITHIN = {
     "linalg": frozenset("LinAlgError cholesky cond det inv qr slogdet solve".split()),
 }
 """What the module uses of parts of NumPy."""
+VIEWS = frozenset({"numpy.lib.stride_tricks", "numpy.lib.stride_tricks.sliding_window_view"})
+"""A view of an array that reads no memory but its own."""
 METHODS = frozenset({"__init__", "__call__"})
 KEYWORDS = frozenset("all axis default dtype order out over where".split())
 DECORATOR = "errstate(all='ignore')"
@@ -144,6 +146,8 @@ def _objection(node: ast.AST, parent: ast.AST) -> str | None:
             return "numpy as a value"
         case ast.Name():
             return None
+        case ast.Attribute(attr="stride_tricks" | "sliding_window_view", ctx=ast.Load()):
+            return None if ast.unparse(node) in VIEWS else ast.unparse(node)
         case ast.Attribute(value=ast.Name(id="numpy"), attr=name, ctx=ast.Load()):
             return None if name in support.OF_NUMPY | special.OF_NUMPY else f"numpy.{name}"
         case ast.Attribute(value=ast.Attribute(value=ast.Name(id="numpy"), attr=part), attr=name, ctx=ast.Load()):

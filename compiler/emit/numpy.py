@@ -36,9 +36,12 @@ from ..graph import (
 from ..plan import Plan, make_plan
 from ..source import Source
 from .allowed import verify
+from .lengths import NAME as CHECK_LENGTHS
+from .lengths import checks
 from .names import Names
 from .numbers import length
-from .routine import RISKY, Ref, Routine
+from .refs import Ref
+from .routine import RISKY, Routine
 from .special import ROUTINES, support
 from .support import ALGEBRA, EXPAND, FACTOR, REFUSE, SUPPORT
 from .ufuncs import FUNCTIONS
@@ -129,6 +132,7 @@ def emit_numpy(
         SUPPORT
         + "".join(f"\n{text}" for kind, text in (("factor", FACTOR), ("expand", EXPAND)) if writer.variants[kind])
         + _algebra(writer)
+        + writer.checks
         + support(frozenset(writer.used))
         + "".join(f"\n\n{body}" for body in classes)
         + "\n\n"
@@ -140,7 +144,7 @@ def emit_numpy(
 
 
 def _algebra(writer: _Writer) -> str:
-    """The functions of matrices that the classes call, and what their messages call the matrices."""
+    """The functions of windows and of matrices that the classes call, and what their messages call the matrices."""
     parts = [text for operator, text in ALGEBRA.items() if operator in writer.algebra]
     if writer.matrices:
         entries = [f"    ({_quoted(matrix)}, {_quoted(batch)})," for matrix, batch in writer.matrices]
@@ -296,7 +300,8 @@ def _parameter_entries(program: Program, writer: _Writer) -> list[tuple[str, str
 
 def _output_entry(name: str, node: Node, dtype: str, writer: _Writer) -> str:
     stored = {"float": dtype, "int": "int64", "bool": "bool"}[node.dtype]
-    return f'{{{_axes_entry(node.axes)}, "dtype": "{stored}", "needs": {_tuple(writer.needs(name))}}}'
+    axes = writer.program.shown(node.axes)
+    return f'{{{_axes_entry(axes)}, "dtype": "{stored}", "needs": {_tuple(writer.needs(name))}}}'
 
 
 def _objective_entry(objective: object, writer: _Writer) -> str:
@@ -357,6 +362,7 @@ class _Writer:
             self.places[parameter.name] = (start, stop)
             start = stop
         self.size = start
+        self.checks = checks(written, frozenset({"numpy", "lengths", "DataError", *FUNCTIONS, *_MODULE_NAMES}))
         self.symbols = sorted(
             {s.name for a in program.axes for s in a.length.free_symbols}
             | {s.name for i in program.inputs for a in i.axes for s in a.length.free_symbols}
@@ -475,7 +481,8 @@ class _Writer:
                 if place.home == "block":
                     # Along the rows the result is the whole array that the blocks were written to, or the input itself.
                     ref = Ref(routine.whole(place), ref.axes, "fixed")
-                text = f"{routine.use('array')}({routine.aligned(ref, node.names)})"
+                layout = [axis.name for axis in self.program.shown(node.axes)]
+                text = f"{routine.use('array')}({routine.aligned(ref, layout)})"
             else:
                 text = routine.note(routine.ref(node))
                 if title == "_Outputs":
@@ -594,6 +601,7 @@ class _Writer:
             f"    def rebind(self, data{more}):",
             f'        """Take data in: check it, {purpose}."""',
             f"        found, lengths = _read(data, {_tuple(needs)})",
+            *([f"        {CHECK_LENGTHS}(lengths)"] if self.checks else []),
         ]
         if seeded:
             lines.append("        seeds = _read_seeds(seeds, lengths)")
@@ -601,6 +609,7 @@ class _Writer:
         text = "\n".join(
             [
                 *(line for line in routine.fixed_lines if not line.startswith("#")),
+                *routine.late_lines,
                 *routine.allocations.values(),
                 *routine.block_definitions.values(),
                 *(length(width, routine.lengths) for width in routine.row_bytes),
@@ -881,7 +890,7 @@ _MODULE_NAMES = frozenset(
     "VERSION SOURCE_SHA256 ROWS AXES CONSTANTS INPUTS PARAMETERS OUTPUTS METRICS OBJECTIVES _read _fit _cut _vector "
     "_gradient _numbers _lengths _layout _shape _bounded _free _column _read_seeds _Outputs _Metrics _Pullback "
     "_Objective _OBJECTIVES _FACTORED _factor MOST_COLUMNS _EXPANDED _well_conditioned MOST_STATISTICS _MATRICES "
-    "_refuse _solve _inverse _cholesky _is_definite _logdet _det".split()
+    "_refuse _window _check_lengths _solve _inverse _cholesky _is_definite _logdet _det".split()
 )
 
 _ROUTINES = frozenset(

@@ -4,8 +4,8 @@ The text stands in the module as it is here; it works from the module's own tabl
 """
 
 OF_NUMPY = frozenset(
-    "argwhere array asarray ascontiguousarray concatenate empty errstate exp floor full int64 isfinite isin log "
-    "linalg moveaxis ndarray ones prod random shape zeros".split()
+    "argwhere array asarray ascontiguousarray concatenate empty errstate exp floor full int64 isfinite isin lib "
+    "linalg log moveaxis ndarray ones prod random shape zeros".split()
 )
 """What is written `numpy.name`, here and in the functions of the module's face."""
 
@@ -268,6 +268,16 @@ def _refuse(fit, place, first, what):
 '''
 
 ALGEBRA = {
+    "window": '''
+def _window(found, slidings):
+    """A view of an array: along each axis named its positions, and as new last axes the taps of each."""
+    for axis, taps, stride, dilation in slidings:
+        reach = (taps - 1) * dilation + 1
+        found = numpy.lib.stride_tricks.sliding_window_view(found, reach, axis)
+        behind = (slice(None),) * (found.ndim - axis - 2)
+        found = found[(slice(None),) * axis + (slice(None, None, stride),) + behind + (slice(None, None, dilation),)]
+    return found
+''',
     "solve": '''
 def _solve(matrix, right, place, first=0):
     """The unknowns of each system; the axes of `right` behind that of the rows are of several right sides."""
@@ -317,4 +327,5 @@ def _det(matrix):
         return numpy.linalg.det(matrix)
 """,
 }
-"""Emitted, each where a model needs it: operations on the matrices over the last two axes, and `_refuse` with them."""
+"""Emitted, each where a model needs it: windows, and operations on the matrices over the last two axes, for which
+`_refuse` comes with them."""

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 from sympy import Expr
 
+from ..arrays import Accumulate, Concat, Flatten, Order, PlaceWindow, Recurrence, Split, Window
 from ..graph import (
     Constant,
     Contract,
     Gather,
     Index,
+    Last,
     Leaf,
     LinearAlgebra,
     Map,
@@ -27,6 +29,7 @@ from ..graph import (
     Size,
     Slice,
     Spread,
+    Steps,
     Stop,
     reachable,
 )
@@ -102,7 +105,7 @@ def _needed(program: Program) -> set[int]:
         waiting: list[Node] = [objective.value]
         while waiting:
             node = waiting.pop()
-            if node.id not in below and not isinstance(node, Stop) and node.dtype == "float":
+            if node.id not in below and not isinstance(node, Stop) and node.dtype in ("float", "loop"):
                 below[node.id] = node
                 waiting.extend(node.operands)
         varying = {p.leaf.id for p in program.parameters if p.name in objective.over}
@@ -142,6 +145,8 @@ def _words(node: Node) -> str:
     match node:
         case Constant():
             return "constant"
+        case Leaf():
+            return "one step"
         case Index():
             return "index"
         case Size():
@@ -167,8 +172,27 @@ def _words(node: Node) -> str:
             return f"broadcast along {_listed(new)}"
         case LinearAlgebra():
             return f"{node.operator} over {_listed([node.rows.name, node.columns.name])}"
+        case Window() | PlaceWindow():
+            pairs = _listed([f"{s.along.name} with taps {s.taps.name}" for s in node.slidings])
+            return f"{'window' if isinstance(node, Window) else 'place windows'} along {pairs}"
+        case Concat():
+            return f"concat along {node.along.name}"
+        case Flatten():
+            return f"flatten {_listed([axis.name for axis in node.merged])} to {node.whole.name}"
+        case Split():
+            return f"split {node.whole.name} into {_listed([axis.name for axis in node.parts])}"
+        case Accumulate():
+            return f"running {'sum' if node.operator == 'sum' else 'product'} along {node.along.name}"
+        case Recurrence():
+            return f"linear recurrence along {node.along.name}"
+        case Order():
+            return f"order along {node.along.name}"
         case Stop():
             return "stop: no derivative"
+        case Steps():
+            return f"all steps of a scan along {node.scan.along.name}"
+        case Last():
+            return f"behind the last step of a scan along {node.scan.along.name}"
     raise TypeError(f"no words for {type(node).__name__}")
 
 
