@@ -20,7 +20,7 @@ from sympy import Expr, Integer
 from . import arrays, functions
 from .arrays import Accumulate, Concat, Flatten, Order, PlaceWindow, Recurrence, Split, Window
 from .cotangents import added, are_many, contracted, through
-from .elementary import SQRT, build
+from .elementary import DIVIDE, SQRT, build
 from .graph import (
     Axis,
     Contract,

@@ -553,11 +553,14 @@ def _map(node: Map, operands: Sequence[Array], setting: Setting) -> Array:
 def _contract(node: Contract, operands: Sequence[Array], setting: Setting) -> Array:
     summed = tuple(axis.name for axis in node.summed)
     names = (*node.names, *summed)
-    aligned = [
-        setting.arithmetic.held(_aligned(o, n.names, names)) for o, n in zip(operands, node.operands, strict=True)
-    ]
-    product: Array = math.prod(aligned[1:], start=aligned[0])
-    return np.asarray(product.sum(axis=tuple(range(len(node.names), len(names)))))
+    held = [setting.arithmetic.held(operand) for operand in operands]
+    if any(operand.dtype == object for operand in held):
+        aligned = [_aligned(o, n.names, names) for o, n in zip(held, node.operands, strict=True)]
+        product: Array = math.prod(aligned[1:], start=aligned[0])
+        return np.asarray(product.sum(axis=tuple(range(len(node.names), len(names)))))
+    # The same sum of the same products, without an array of them all: an attention's would have five million.
+    parts = [p for o, n in zip(held, node.operands, strict=True) for p in (o, [names.index(name) for name in n.names])]
+    return np.asarray(np.einsum(*parts, range(len(node.names)), optimize="greedy"))
 
 
 def _logsumexp(x: Array, axis: int, arithmetic: Arithmetic) -> Array:

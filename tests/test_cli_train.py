@@ -261,3 +261,21 @@ def test_a_module_that_is_not_ours_is_kept(tmp_path: Path) -> None:
     (tmp_path / "f" / "thermometer.py").write_text("mine\n")
     assert train(tmp_path / "f", "--epochs", "1") == 1
     assert (tmp_path / "f" / "thermometer.py").read_text() == "mine\n"
+
+
+def test_outputs_without_rows_have_a_line_for_each_position_of_the_axis_that_leads_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "curve.model"
+    model.write_text(
+        "batch n\ninput x[n], y[n], at[m]\nparam w = 2\naxis k: 2\nminimize mean((w * x - y)^2)\n"
+        "output line = w * at, powers = at^index[k]\n"
+    )
+    (tmp_path / "xy.csv").write_text("x,y\n1,2\n2,4\n3,6\n")
+    (tmp_path / "at.csv").write_text("at\n5\n7\n")
+    assert main(["train", str(model), "--data", str(tmp_path / "xy.csv"), "--out", str(tmp_path / "f")]) == 0
+    capsys.readouterr()
+    assert main(["predict", str(tmp_path / "f"), "--data", str(tmp_path / "at.csv")]) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert list(rows[0]) == ["line", "powers.0", "powers.1"]
+    assert [[float(value) for value in row.values()] for row in rows] == [[10, 1, 5], [14, 1, 7]]
