@@ -208,6 +208,25 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class State:
+    """`running[k] = 0`: kept between steps, and not trained; one of these for each state named."""
+
+    span: Span
+    name: str
+    axes: tuple[AxisName, ...]
+    initial: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """`update running = e`: what a state is after a step of training."""
+
+    span: Span
+    state: Name
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
 class Constant:
     span: Span
     name: str
@@ -216,9 +235,10 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
+    """`x = e`, and `p, q = f(x)`; the names with their places."""
+
     span: Span
-    name: str
-    name_span: Span
+    names: tuple[Name, ...]
     value: Expression
 
 
@@ -340,6 +360,8 @@ Statement = (
     | Input
     | Noise
     | Parameter
+    | State
+    | Update
     | Constant
     | Assignment
     | Definition

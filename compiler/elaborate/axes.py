@@ -48,7 +48,7 @@ class Axes:
         for statement in model.statements:
             if isinstance(statement, tree.AxisDeclaration):
                 self._try(self._declared, statement)
-            elif isinstance(statement, (tree.Input, tree.Parameter)):
+            elif isinstance(statement, (tree.Input, tree.Parameter, tree.Noise, tree.State)):
                 for item in statement.axes:
                     known = self._known.setdefault(split(item.name)[0], _Known(item.span))
                     known.data |= isinstance(statement, tree.Input) and not split(item.name)[1]

@@ -8,11 +8,12 @@ and the span that new nodes carry, the notes of a mistake and the budgets stand 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 
 from .. import functions, tree
 from ..graph import Axis, Constant, Graph, placeholder
 from ..source import Source, Span
-from . import calls, numbers, operations, selection
+from . import calls, numbers, objectives, operations, selection
 from .arguments import axis_parameters, defined, factors, placed, recurring, unknown
 from .axes import Axes
 from .calls import Applied
@@ -22,12 +23,14 @@ from .mistakes import (
     Mistake,
     Poisoned,
     Report,
+    counted,
     in_words,
     names,
+    shown,
     written,
 )
 from .operations import Operand
-from .scope import Bound, Function, Instance, Scope, Template, Value, kind
+from .scope import Bound, Function, Instance, Scope, Several, Template, Value, kind
 
 NODES = 200_000
 """The most nodes that one model may have before simplification."""
@@ -35,8 +38,11 @@ NODES = 200_000
 STEPS = 60_000
 """The most expressions that are visited inside of functions, each as often as its function is called."""
 
-Walk = Generator[tuple[tree.Expression, Scope], Value | None, Value]
+Walk = Generator[tuple[tree.Expression, Scope], Value | Several | None, Value | Several]
 """A construct on its way: it asks for the value of an expression in a scope, and is sent it; None where it has none."""
+
+OneValue = Generator[tuple[tree.Expression, Scope], Value | Several | None, Value]
+"""The same of a construct that gives one value."""
 
 _0, _1 = placeholder(0), placeholder(1)
 
@@ -44,20 +50,40 @@ _0, _1 = placeholder(0), placeholder(1)
 class Walker:
     """Elaborates the expressions of one model into `graph`."""
 
-    def __init__(self, source: Source, graph: Graph, table: Axes, report: Report) -> None:
+    def __init__(self, source: Source, graph: Graph, table: Axes, report: Report, training: bool) -> None:
         self.source = source
         self.graph = graph
         self.table = table
         self.report = report
+        self.training = training
+        self.asked = False  # whether the model speaks of `training`
+        self.updates: list[objectives.Update] = []
         self.steps = 0
+        self.most = len(graph.nodes) + NODES
 
     # --- the loop
 
     def value(self, expression: tree.Expression, scope: Scope) -> Value | None:
         """The value of the expression, or None where it has a mistake, which is then in the report."""
+        found = self._walked(expression, scope)
+        if isinstance(found, Several):
+            self.report.add(not_one(found, expression), scope.site)
+            return None
+        return found
+
+    def values(self, statement: tree.Assignment, scope: Scope) -> tuple[Value | None, ...]:
+        """The value of each name on the left; None where it has a mistake, which is then in the report."""
+        found = self._walked(statement.value, scope)
+        try:
+            return assigned(statement, found)
+        except Mistake as mistake:
+            self.report.add(mistake, scope.site)
+            return (None,) * len(statement.names)
+
+    def _walked(self, expression: tree.Expression, scope: Scope) -> Value | Several | None:
         before = self.graph.at(None)
         stack = [self._frame(expression, scope, None)]
-        sent: Value | None = None
+        sent: Value | Several | None = None
         while stack:
             walk, span, site = stack[-1]
             self.graph.at(span)
@@ -91,7 +117,7 @@ class Walker:
 
     def _spend(self, span: Span, scope: Scope) -> None:
         self.steps += scope.site is not None
-        if self.steps > STEPS or len(self.graph.nodes) > NODES:
+        if self.steps > STEPS or len(self.graph.nodes) > self.most:
             mistake = Mistake(
                 "E0480",
                 "this model is too large once its functions are written out",
@@ -132,12 +158,14 @@ class Walker:
 
     def _operands(
         self, parts: Sequence[tree.Expression], scope: Scope
-    ) -> Generator[tuple[tree.Expression, Scope], Value | None, tuple[Operand, ...]]:
+    ) -> Generator[tuple[tree.Expression, Scope], Value | Several | None, tuple[Operand, ...]]:
         """The values of the parts; Poisoned, after all have been visited, where one has none."""
         found: list[Operand] = []
         for part in parts:
             value = yield part, scope
-            if value is not None:
+            if isinstance(value, Several):
+                self.report.add(not_one(value, part), scope.site)
+            elif value is not None:
                 found.append(Operand(value, part.span))
         if len(found) < len(parts):
             raise Poisoned
@@ -170,6 +198,9 @@ class Walker:
         except KeyError:
             if name == "pi":
                 return Value(self.graph.constant(numbers.PI), (), "float")
+            if name == "training":
+                self.asked = True
+                return Value(self.graph.constant(int(self.training)), (), "bool")
             if self.table.knows(scope.axis(name)):
                 help = f"index[{name}] counts along it, size[{name}] is its length"
                 raise Mistake("E0210", f"`{name}` is an axis, not a value", span, help=help) from None
@@ -317,7 +348,7 @@ class Walker:
             operand = Operand(value, expression.span)
         return operand.value
 
-    def _select(self, subject: Operand, item: tree.SubscriptItem, scope: Scope) -> Walk:
+    def _select(self, subject: Operand, item: tree.SubscriptItem, scope: Scope) -> OneValue:
         match item:
             case tree.At():
                 name = scope.axis(item.axis.name)
@@ -412,7 +443,7 @@ class Walker:
 
     def _visited(
         self, arguments: tuple[tree.Argument, ...], scope: Scope
-    ) -> Generator[tuple[tree.Expression, Scope], Value | None, None]:
+    ) -> Generator[tuple[tree.Expression, Scope], Value | Several | None, None]:
         """Look at arguments whose function is in error, for mistakes of their own."""
         for argument in arguments:
             yield argument.value, scope
@@ -454,14 +485,14 @@ class Walker:
         scope: Scope,
     ) -> Walk:
         definition = function.definition
-        given = () if items is None else self.axes(items, scope, name)
+        among = () if items is None else self.axes(items, scope, name)
         site = scope.site
         while site is not None:
             if site.of is function:
                 raise recurring("function", name, span)
             site = site.outer
         inner = Scope(outer=function.scope, site=CallSite(name, span, scope.site, function))
-        inner.axes.update(axis_parameters(name, definition.axes, given, span))
+        inner.axes.update(axis_parameters(name, definition.axes, among, span))
         given_to = placed(name, definition, arguments, span)
         operands = yield from self._operands([argument.value for argument in given_to.values()], scope)
         for formal, operand in zip(given_to, operands, strict=True):
@@ -471,15 +502,22 @@ class Walker:
             if parameter.name not in given_to and parameter.default is not None:
                 (operand,) = yield from self._operands([parameter.default], inner)
                 inner.names[parameter.name] = operand.value
+        updates: list[objectives.Update] = []
         for statement in definition.body:
             match statement:
+                case tree.Update():
+                    (updated,) = yield from self._operands([statement.value], inner)
+                    updates.append(objectives.update(self.graph, statement, updated.value, inner))
                 case tree.Assignment():
-                    inner.names[statement.name] = yield statement.value, inner
+                    found = yield statement.value, inner
+                    inner.names.update(zip(names_of(statement), assigned(statement, found), strict=True))
                 case tree.Return():
-                    if len(statement.values) != 1:
-                        raise calls.later("returning several values", statement.span)
-                    (result,) = yield from self._operands(statement.values, inner)
-                    return result.value
+                    results = yield from self._operands(statement.values, inner)
+                    given = tuple(result.value.node for result in results)
+                    self.updates += [replace(item, beside=given) for item in updates]
+                    if len(results) == 1:
+                        return results[0].value
+                    return Several(name, tuple(result.value for result in results))
         raise Poisoned
 
     def _carries(self, definition: tree.Definition, name: str, operand: Operand, inner: Scope) -> None:
@@ -510,6 +548,48 @@ COMPARISONS = {
     "==": functions.equal(_0, _1),
     "!=": functions.unequal(_0, _1),
 }
+
+
+def names_of(statement: tree.Assignment) -> tuple[str, ...]:
+    """What stands on the left."""
+    return tuple(name.name for name in statement.names)
+
+
+def not_one(found: Several, part: tree.Expression) -> Mistake:
+    """The mistake of several values where one is needed."""
+    count = in_words(len(found.values))
+    return Mistake(
+        "E0406",
+        f"`{found.name}` gives {count} values, and one is needed here",
+        part.span,
+        help=f"give them names first: {_left(len(found.values))} = {written(part.span)}",
+    )
+
+
+def assigned(statement: tree.Assignment, found: Value | Several | None) -> tuple[Value | None, ...]:
+    """The value of each name on the left. Mistake where there are more names than values, or fewer."""
+    wanted = len(statement.names)
+    if found is None:
+        return (None,) * wanted
+    values = found.values if isinstance(found, Several) else (found,)
+    if len(values) == wanted:
+        return values
+    span = statement.names[0].span
+    span = Span(span.source, span.start, statement.names[-1].span.end)
+    given = f"`{found.name}` gives" if isinstance(found, Several) else "this is"
+    raise Mistake(
+        "E0406",
+        f"{given} {counted(len(values), 'value', 'values')}, and {counted(wanted, 'name', 'names')} "
+        f"{'stands' if wanted == 1 else 'stand'} on the left",
+        span,
+        sides=[f"{written(statement.value.span)} {shown(found.axes)}"] if isinstance(found, Value) else (),
+        help=f"write {_left(len(values))} = {written(statement.value.span)}",
+    )
+
+
+def _left(count: int) -> str:
+    """`a, b`, for a message."""
+    return ", ".join("abcdefghijkl"[:count]) if count <= 12 else "a, b, ..."
 
 
 def _model_place(scope: Scope, source: Source) -> Span | None:

@@ -37,6 +37,14 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
+class Several:
+    """What the function `name` gives that returns several values; one of them is None where its mistake was told."""
+
+    name: str
+    values: tuple[Value | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Function:
     """A `def`, and the scope in which it was written."""
 
