@@ -64,7 +64,7 @@ class ShapeMismatch(ValueError):
 
 @dataclass(eq=False)
 class MissingValue(KeyError):
-    """A leaf that the roots need was given no value. `role` is "parameter", "state", "input", "noise" or "cotangent"."""
+    """A leaf that the roots need was given no value. `role` is that of the leaf."""
 
     role: str
     name: str
@@ -79,9 +79,9 @@ def evaluate(
     """The value of each root, with its axes in the order of `root.axes`.
 
     `values` holds inputs, noise and cotangents by name, `parameters` the states and the *unconstrained* values of the
-    parameters; each with its axes as the model writes them. float64, or complex128 where a value is complex; with `digits`, arrays of mpmath
-    numbers of that many digits. Only what the roots need has to be there. Raises ShapeMismatch and MissingValue;
-    IndexError where an index lies outside its axis.
+    parameters; each with its axes as the model writes them. float64, or complex128 where a value is complex; with
+    `digits`, arrays of mpmath numbers of that many digits. Only what the roots need has to be there. Raises
+    ShapeMismatch and MissingValue; IndexError where an index lies outside its axis.
     """
     with np.errstate(all="ignore"):
         if digits is None:

@@ -541,17 +541,16 @@ class Elaboration:
             except Poisoned:
                 continue
 
-
     def _whole_objective(self, objective: Objective, statement: tree.Objective) -> Objective:
         """The objective with what it trains, and what its steps update."""
         chosen = objectives.over(statement.over, self.parameters, self._poisoned, self.report)
         updates = objectives.updates_of(self.graph, objective.value, self.walker.updates, self.report)
         trained = [p for p in self.parameters.values() if p is not None and p.name in chosen]
-        if self.training and statement.over and len(trained) == len(chosen) and trained:
-            if not objectives.reaches(objective.value, trained):
-                message = "there is nothing to train: no derivative of this reaches the parameters behind `over`"
-                help = "check their names, and what stands in stop_gradient"
-                self.report.add(Mistake("E0421", message, statement.value.span, help=help))
+        known = self.training and statement.over is not None and len(trained) == len(chosen) > 0
+        if known and not objectives.reaches(objective.value, trained):
+            message = "there is nothing to train: no derivative of this reaches the parameters behind `over`"
+            help = "check their names, and what stands in stop_gradient"
+            self.report.add(Mistake("E0421", message, statement.value.span, help=help))
         return replace(objective, over=chosen, updates=updates)
 
 

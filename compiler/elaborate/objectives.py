@@ -14,7 +14,7 @@ from ..source import Note, Span
 from .mistakes import Mistake, Poisoned, Report, did_you_mean, names, shown, written
 from .scope import Scope, Value, kind
 
-# -------------------------------------------------------------------------------------------------------- what is trained
+# ------------------------------------------------------------------------------------------------------ what is trained
 
 
 def over(
@@ -67,7 +67,7 @@ def reaches(value: Node, parameters: Iterable[Parameter]) -> bool:
     return False
 
 
-# -------------------------------------------------------------------------------------------------------- what is updated
+# ------------------------------------------------------------------------------------------------------ what is updated
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,9 @@ def twice(first: tree.Update, second: tree.Update) -> Mistake:
     )
 
 
-def updates_of(graph: Graph, objective: Node, updates: Sequence[Update], report: Report) -> tuple[tuple[str, Node], ...]:
+def updates_of(
+    graph: Graph, objective: Node, updates: Sequence[Update], report: Report
+) -> tuple[tuple[str, Node], ...]:
     """What a step of the objective makes of states: the updates of the model, and those of the functions it applies.
 
     A layer that is applied several times updates its states as often: each time from what the time before has left.

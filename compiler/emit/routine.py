@@ -139,6 +139,7 @@ class Routine:
         self.scalar_parameters: dict[str, str] = {}
         self.sums: list[tuple[str, str | None]] = []  # of scalars: name; of arrays: name, part
         self.inputs: dict[str, str] = {}
+        self.drawn: set[str] = set()  # noise, whose values are others at each step
         self.uses: dict[int, int] = {}
         self.section = "bind"
         self._remark: str | None = None
@@ -319,6 +320,8 @@ class Routine:
         if isinstance(node, Leaf):
             name = self.inputs[node.name] if node.name in self.inputs else self.names.fresh(node.name)
             self.inputs[node.name] = name
+            if node.role == "noise":
+                self.drawn.add(name)
             self.bound[node.id] = Ref(name, self._written(node), "fixed")
             self._rows_first(node)
             return
@@ -374,6 +377,9 @@ class Routine:
         program = self.plan.program
         written = {item.leaf.id: item.axes for item in program.inputs}
         written |= {item.leaf.id: item.axes for item in program.parameters}
+        written |= {item.leaf.id: item.axes for item in program.states}
+        # Noise is drawn into an array of ours: its rows lead.
+        written |= {i.leaf.id: tuple(sorted(i.axes, key=lambda a: a.name != program.rows)) for i in program.noise}
         return written.get(node.id, node.axes)
 
     def _rows_first(self, node: Node) -> None:
@@ -532,6 +538,7 @@ class Routine:
         A parameter is a view of the vector, a number that is known when data is bound is held as an array too.
         """
         fixed = ref.home == "fixed" and self.section != "bind" and dtype == "float" and ref.text.isidentifier()
+        fixed = fixed and ref.text not in self.drawn
         if ref.home != "number" and not fixed:
             return self.note(ref)
         key = (ref.text, "cell")
