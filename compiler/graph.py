@@ -662,7 +662,7 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is kept between steps and not trained: it lies behind the parameters in the flat vector. `axes` as written."""
+    """What is kept between steps and not trained: it lies behind the parameters in the vector. `axes` as written."""
 
     name: str
     axes: tuple[Axis, ...]
