@@ -418,6 +418,8 @@ def axes(children: Children) -> _Part:
 
 @_rule
 def sized(children: Children) -> tree.AxisName:
+    if children[0].text == "*":
+        return tree.AxisName(_whole(children), children[1].text, rest=True)
     return tree.AxisName(_whole(children), children[0].text, _length(_after(children, ":")))
 
 

@@ -104,11 +104,15 @@ class Subscript:
 
 @dataclass(frozen=True, slots=True)
 class AxisName:
-    """An axis as it stands in brackets, primes included; `length` where one is written in place (`gate: 4`)."""
+    """An axis as it stands in brackets, primes included; `length` where one is written in place (`gate: 4`).
+
+    `rest` marks a name that stands for any number of axes (`*others`).
+    """
 
     span: Span
     name: str
     length: int | None = None
+    rest: bool = False
 
 
 @dataclass(frozen=True, slots=True)

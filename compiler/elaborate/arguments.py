@@ -63,21 +63,26 @@ def recurring(kind: str, name: str, span: Span) -> Mistake:
 
 
 def axis_parameters(
-    name: str, formal: tuple[tree.AxisName, ...], given: tuple[Axis, ...], span: Span
-) -> dict[str, str]:
-    """Which axis each axis parameter stands for. Mistake where their numbers differ."""
-    if len(formal) != len(given):
-        wanted = ", ".join(axis.name for axis in formal)
+    name: str, formal: tuple[tree.AxisName, ...], given: tuple[Axis, ...], span: Span, scope: Scope
+) -> None:
+    """Give each axis parameter its meaning in the scope. Mistake where their numbers differ."""
+    rest = bool(formal) and formal[-1].rest
+    least = len(formal) - rest
+    if len(given) < least or (len(given) > least and not rest):
+        wanted = ", ".join(f"{'*' if axis.rest else ''}{axis.name}" for axis in formal)
+        takes = f"{'at least ' if rest else ''}{counted(least, 'axis', 'axes')}"
         raise Mistake(
             "E0336",
-            f"`{name}` takes {counted(len(formal), 'axis', 'axes')} in brackets, and is given {in_words(len(given))}",
+            f"`{name}` takes {takes} in brackets, and is given {in_words(len(given))}",
             span,
             sides=[f"defined as {name}[{wanted}]   given {shown(given)}"] if formal else (),
             help=f"write {name}[{wanted}] with your axes in place of {wanted}"
             if formal
             else f"write {name} without brackets",
         )
-    return {item.name: axis.name for item, axis in zip(formal, given, strict=True)}
+    scope.axes.update((item.name, axis.name) for item, axis in zip(formal[:least], given, strict=False))
+    if rest:
+        scope.groups[formal[-1].name] = tuple(axis.name for axis in given[least:])
 
 
 def placed(

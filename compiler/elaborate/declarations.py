@@ -199,8 +199,7 @@ class Elaboration:
 
     def _array_axes(self, items: Sequence[tree.AxisName], scope: Scope, what: str) -> tuple[Axis, ...]:
         found: dict[str, Axis] = {}
-        for item in items:
-            axis = self.walker.axis(item, scope)
+        for item, axis in [(i, axis) for i in items for axis in self.walker.each(i, scope)]:
             if axis.name in found:
                 raise Mistake(
                     "E0334",
@@ -409,7 +408,7 @@ class Elaboration:
         given = self.walker.axes(items, scope, layer.name)
         site = CallSite(layer.name, expression.span, scope.site)
         inner = Scope(outer=template.scope, site=site)
-        inner.axes.update(axis_parameters(layer.name, layer.axes, given, expression.span))
+        axis_parameters(layer.name, layer.axes, given, expression.span, inner)
         self.instances += 1
         deep = _depth(site) > DEPTH
         if deep or self.instances > INSTANCES:

@@ -297,6 +297,9 @@ class Walker:
 
     def axis(self, item: tree.AxisName, scope: Scope) -> Axis:
         """The axis that stands in brackets."""
+        if item.rest:
+            help = f"name one axis; `*{item.name}` stands for any number of them"
+            raise Mistake("E0337", "several axes cannot stand here", item.span, help=help)
         name = scope.axis(item.name)
         if not self.table.knows(name) and defined(name, scope):
             bound = scope.find(name)
@@ -312,14 +315,31 @@ class Walker:
                 raise Mistake(
                     "E0330", f"the brackets of `{what}` hold axes, and this is none", item.span, help=f"{what}[k]"
                 )
-            axis = self.axis(item, scope)
-            if axis.name in found:
-                base = axis.name.rstrip(PRIME)
-                again = what in calls.RULES or what in calls.ARRAYS
-                help = "name each axis once" if again else f"a copy is another axis: axis {base}2 like {base}"
-                raise Mistake("E0334", f"the axis `{axis.name}` stands here twice", item.span, help=help)
-            found[axis.name] = axis
+            for axis in self.each(item, scope):
+                if axis.name in found:
+                    base = axis.name.rstrip(PRIME)
+                    again = what in calls.RULES or what in calls.ARRAYS
+                    help = "name each axis once" if again else f"a copy is another axis: axis {base}2 like {base}"
+                    raise Mistake("E0334", f"the axis `{axis.name}` stands here twice", item.span, help=help)
+                found[axis.name] = axis
         return tuple(found.values())
+
+    def each(self, item: tree.AxisName, scope: Scope) -> tuple[Axis, ...]:
+        """The axis that stands in brackets, or those that a starred name stands for."""
+        if not item.rest:
+            return (self.axis(item, scope),)
+        return tuple(self.table.axis(name, item.span) for name in self.names(item, scope))
+
+    def names(self, item: tree.AxisName, scope: Scope) -> tuple[str, ...]:
+        """The names of these axes in the model."""
+        if not item.rest:
+            return (scope.axis(item.name),)
+        found = scope.group(item.name)
+        if found is None:
+            message = f"`*{item.name}` stands for no axes here"
+            help = f"the last axis parameter of a layer or a def may have a star: layer Dropout[*{item.name}]:"
+            raise Mistake("E0337", message, item.span, help=help)
+        return found
 
     def _subscript(self, expression: tree.Subscript, scope: Scope) -> Walk:
         subject = expression.value
@@ -375,6 +395,8 @@ class Walker:
         if len(item.before) != 1 or len(item.after) != 1:
             raise calls.later("merging and splitting axes", item.span)
         before, after = item.before[0], item.after[0]
+        if before.rest:
+            self.axis(before, scope)
         if not self.table.knows(scope.axis(after.name)):
             like = f"axis {after.name.rstrip(PRIME)} like {before.name}"
             help = f"a prime makes a copy: {before.name}'; or declare one: {like}"
@@ -492,7 +514,7 @@ class Walker:
                 raise recurring("function", name, span)
             site = site.outer
         inner = Scope(outer=function.scope, site=CallSite(name, span, scope.site, function))
-        inner.axes.update(axis_parameters(name, definition.axes, among, span))
+        axis_parameters(name, definition.axes, among, span, inner)
         given_to = placed(name, definition, arguments, span)
         operands = yield from self._operands([argument.value for argument in given_to.values()], scope)
         for formal, operand in zip(given_to, operands, strict=True):
@@ -523,17 +545,15 @@ class Walker:
     def _carries(self, definition: tree.Definition, name: str, operand: Operand, inner: Scope) -> None:
         """Mistake where an argument lacks an axis that the definition writes."""
         formal = next(f for f in definition.parameters if f.name == name)
-        for item in formal.axes:
-            axis = inner.axis(item.name)
+        needed = [axis for item in formal.axes for axis in self.names(item, inner)]
+        for axis in needed:
             if operand.value.axis(axis) is None:
                 assert inner.site is not None
                 raise Mistake(
                     "E0335",
                     f"`{inner.site.name}` needs the axis `{axis}` in `{name}`, and this has none",
                     operand.span,
-                    sides=[
-                        f"{operand.side}   {name} [{', '.join(inner.axis(i.name) for i in formal.axes)}]",
-                    ],
+                    sides=[f"{operand.side}   {name} [{', '.join(needed)}]"],
                     help="an argument may have more axes than are written, and not fewer",
                 )
 

@@ -58,6 +58,10 @@ def _block(owner: tree.Definition | tree.Layer, scope: Scope) -> Iterator[Mistak
         inner.places[formal.name] = formal.span
         if formal.default is not None:
             yield from _expression(formal.default, scope, owner)
+    for axis in owner.axes[:-1]:
+        if axis.rest:
+            help = "the axes that are named stand before those that are not"
+            yield Mistake("E0337", "a star may stand before the last axis only", axis.span, help=help)
     updated: dict[str, tree.Update] = {}
     allowed, home = (_IN_DEF, "function") if isinstance(owner, tree.Definition) else (_IN_LAYER, "layer")
     for statement in owner.body:

@@ -75,7 +75,8 @@ Bound = Value | Function | Template | Instance | None
 
 @dataclass
 class Scope:
-    """Names, and axis names that stand for others. `site` is the call in which the scope came to be.
+    """Names, and axis names that stand for others, `groups` for several. `site` is the call in which the scope came to
+    be.
 
     `ahead` holds the names that the model defines, for the message of one that is used before.
     """
@@ -84,6 +85,7 @@ class Scope:
     names: dict[str, Bound] = field(default_factory=dict)
     places: dict[str, Span] = field(default_factory=dict)
     axes: dict[str, str] = field(default_factory=dict)
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
     site: CallSite | None = None
     ahead: dict[str, Span] = field(default_factory=dict)
 
@@ -130,6 +132,10 @@ class Scope:
             if base in scope.axes:
                 return scope.axes[base] + primes
         return name
+
+    def group(self, name: str) -> tuple[str, ...] | None:
+        """The model's axes that `*name` stands for here, or None."""
+        return next((scope.groups[name] for scope in self.chain() if name in scope.groups), None)
 
 
 def kind(bound: Bound) -> str:

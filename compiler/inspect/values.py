@@ -81,7 +81,7 @@ def values(program: Program) -> tuple[Description, ...]:
             if leaf is None and isinstance(node, Constant):
                 leaf = "constant"
             rule = between.get(name) or _rule(node, name, leaf, names)
-            rule = f"in {mode} {rule}" if name in predicted else rule
+            rule = f"in {mode}, {rule}" if name in predicted else rule
             if leaf is None and node.id not in computed:
                 rule = f"not computed: nothing needs it ({rule})"
             span = program.spans.get(name)
