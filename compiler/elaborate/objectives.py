@@ -6,7 +6,7 @@ Takes what the statements said, when all of them have been read; gives the parts
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .. import tree
 from ..graph import Constant, Graph, Leaf, Node, Parameter, Stop, reachable
@@ -76,7 +76,7 @@ class Update:
 
     state: Leaf
     value: Node
-    span: Span
+    span: Span = field(compare=False)
     beside: tuple[Node, ...] | None = None
 
 
@@ -126,11 +126,12 @@ def updates_of(
 ) -> tuple[tuple[str, Node], ...]:
     """What a step of the objective makes of states: the updates of the model, and those of the functions it applies.
 
-    A layer that is applied several times updates its states as often: each time from what the time before has left.
+    A layer that is applied several times updates its states as often: each time from what the time before has left. Of
+    equal applications, which are one value, there is one update.
     """
     below = {node.id for node in reachable([objective])}
     found: dict[str, Node] = {}
-    for item in updates:
+    for item in dict.fromkeys(updates):
         if item.beside is not None and not any(node.id in below for node in item.beside):
             continue
         value, before = item.value, found.get(item.state.name)

@@ -55,26 +55,27 @@ def _given(data, names):
     return found, lengths
 
 
-def _needed(names, telling, lengths):
-    """The inputs named, and of those that only tell lengths the ones that tell what is not known yet."""
+def _needed(data, names, telling, lengths):
+    """The inputs named, and of those that only tell lengths the ones that are there, or tell what is not known yet."""
     shapes = {name: [n for n in INPUTS[name]["shape"] if not isinstance(n, int)] for name in telling}
-    return names + tuple(name for name in telling if any(n not in lengths for n in shapes[name]))
+    return names + tuple(name for name in telling if name in data or any(n not in lengths for n in shapes[name]))
 
 
 def _room(names, given, lengths, before):
-    """Arrays to draw into, for what is not given: those of before where they fit, and else new ones, already drawn."""
-    found = {}
+    """Arrays to draw into, for what is not given: those of before where all of them fit, and else new ones, drawn."""
+    shapes = {}
     for name in names:
         if name not in given:
             axes = NOISE[name]["axes"]
-            shape = _shape(name, NOISE[name], lengths)
+            shapes[name] = _shape(name, NOISE[name], lengths)
             if ROWS in axes:
                 at = axes.index(ROWS)
-                shape = (shape[at],) + shape[:at] + shape[at + 1 :]
-            found[name] = before.get(name)
-            if found[name] is None or found[name].shape != shape:
-                found[name] = numpy.empty(shape, DTYPE)
-                _draw(name, found[name], 0, 0)
+                shapes[name] = (shapes[name][at],) + shapes[name][:at] + shapes[name][at + 1 :]
+    if shapes == {name: values.shape for name, values in before.items()}:
+        return before
+    found = {name: numpy.empty(shape, DTYPE) for name, shape in shapes.items()}
+    for name, values in found.items():
+        _draw(name, values, 0, 0)
     return found
 
 
@@ -119,7 +120,7 @@ def reading(names: str, inputs: str, telling: str) -> list[str]:
     """The lines of `rebind` that read data where the class needs noise; each argument is the text of a tuple."""
     return [
         f"given, told = _given(data, {names})",
-        f"found, lengths = _read(data, _needed({inputs}, {telling}, told), told)",
+        f"found, lengths = _read(data, _needed(data, {inputs}, {telling}, told), told)",
         f"self._noise = _room({names}, given, lengths, self._noise)",
     ]
 

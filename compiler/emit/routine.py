@@ -987,7 +987,7 @@ class Routine:
                 others = [axis for axis in column.names if axis != node.rows]
                 columns.append(self.aligned(self.ref(column), [node.rows, *others]))
             made = self.factors[key] = self.names.numbered("factors")
-            self.say(f"{made} = _factor(({', '.join(columns)}))")
+            self.say(f"{made} = _factor(({', '.join(columns)}{',' if len(columns) == 1 else ''}))")
         # Single numbers are Python's, of double precision; arrays are of the module's type.
         single = all(isinstance(user, Slice) for user in self.plan.sections["bind"] if node in user.operands)
         cast = "" if single or self.dtype == "float64" else ".astype(DTYPE)"
