@@ -74,7 +74,7 @@ class Elaboration:
         self.spans: dict[str, Span] = {}
         self.instances = 0
         self.failed = False
-        self._told: dict[str, tree.Objective] = {}
+        self.stated: list[tree.Objective] = []
 
     def run(self) -> None:
         """Read the whole model. Exhausted where there are too many mistakes to go on."""
@@ -462,10 +462,13 @@ class Elaboration:
 
     def _minimize(self, statement: tree.Objective) -> None:
         name = statement.name or "loss"
-        other = self._told.setdefault(name, statement)
+        other = next((o for o in self.stated if (o.name or "loss") == name), statement)
+        self.stated.append(statement)
         if other is not statement and None in (statement.name, other.name):
-            message = "of several objectives each has a name" if statement.name is None else "another one is `loss`"
-            help = f"write {statement.sense} {'judge' if statement.name is None else 'another'} = ..."
+            message = "of several objectives each has a name"
+            if statement.name is not None or other.name is not None:
+                message = "two objectives are called `loss`, as one without a name is"
+            help = f"write {statement.sense} another = ..."
             notes = [Note(other.span, "the other one")]
             raise Mistake("E0424", message, statement.span, help=help, notes=notes)
         value = self._scalar(statement.value, "an objective")
@@ -528,10 +531,12 @@ class Elaboration:
 
     def _finish(self) -> None:
         """What can be said only when all has been read."""
-        if not self._told and not self.outputs:
+        if not self.stated and not self.outputs:
             help = "write minimize and what is to be made small, or output and a value"
             self.report.add(Mistake("E0423", "the model has nothing to compute", Span(self.source, 0, 0), help=help))
-        self.objectives = [(self._whole_objective(*pair), pair[1]) for pair in self.objectives]
+        over = [objectives.over(s.over, self.parameters, self._poisoned, self.report) for s in self.stated]
+        chosen = {id(statement): names for statement, names in zip(self.stated, over, strict=True)}
+        self.objectives = [(self._whole_objective(o, s, chosen[id(s)]), s) for o, s in self.objectives]
         for axis in self.table.names():
             try:
                 self.table.axis(axis, self.table.first(axis))
@@ -540,9 +545,8 @@ class Elaboration:
             except Poisoned:
                 continue
 
-    def _whole_objective(self, objective: Objective, statement: tree.Objective) -> Objective:
+    def _whole_objective(self, objective: Objective, statement: tree.Objective, chosen: tuple[str, ...]) -> Objective:
         """The objective with what it trains, and what its steps update."""
-        chosen = objectives.over(statement.over, self.parameters, self._poisoned, self.report)
         updates = objectives.updates_of(self.graph, objective.value, self.walker.updates, self.report)
         trained = [p for p in self.parameters.values() if p is not None and p.name in chosen]
         known = self.training and statement.over is not None and len(trained) == len(chosen) > 0

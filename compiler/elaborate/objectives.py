@@ -107,7 +107,12 @@ def update(graph: Graph, statement: tree.Update, value: Value | None, scope: Sco
             sides=[f"{name} {shown(bound.axes)}   {text} {shown(value.axes)}"],
             help=f"write mean[{names(more)}]({text}), or declare the state with that axis",
         )
-    return Update(bound.node, graph.like(value.node, bound.node), statement.span)
+    return Update(bound.node, _like(graph, value.node, bound.node), statement.span)
+
+
+def _like(graph: Graph, value: Node, state: Leaf) -> Node:
+    """The value with the state's axes and type; a number stays one."""
+    return value if isinstance(value, Constant) else graph.like(value, state)
 
 
 def twice(first: tree.Update, second: tree.Update) -> Mistake:
@@ -139,7 +144,7 @@ def updates_of(
             message = f"`{item.state.name}` is updated by a layer that is applied twice, and each time to a number"
             report.add(Mistake("E0432", message, item.span, help="update it once, in the model"))
         elif before is not None:
-            value = graph.like(_substituted(graph, value, {item.state.id: before}), item.state)
+            value = _like(graph, _substituted(graph, value, {item.state.id: before}), item.state)
         found[item.state.name] = value
     return tuple(found.items())
 
