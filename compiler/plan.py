@@ -158,14 +158,17 @@ def _adds_rows(node: Node, rows: str | None) -> bool:
 
 def _times(nodes: Sequence[Node], rows: str | None) -> dict[int, str]:
     times: dict[int, str] = {}
+    drawn: set[int] = set()  # noise, and what depends on it
     for node in nodes:
+        if (isinstance(node, Leaf) and node.role == "noise") or any(o.id in drawn for o in node.operands):
+            drawn.add(node.id)
         if isinstance(node, Constant):
             times[node.id] = "compile"
         elif isinstance(node, Index | Size) or (isinstance(node, Leaf) and node.role not in IN_VECTOR):
             times[node.id] = "bind"
         elif isinstance(node, Leaf):
             times[node.id] = "step"
-        elif not node.trained and all(times[o.id] in ("compile", "bind") for o in node.operands):
+        elif node.id not in drawn and all(times[o.id] in ("compile", "bind") for o in node.operands):
             times[node.id] = "bind"
         elif rows is not None and rows in node.names:
             times[node.id] = "block"
