@@ -2,10 +2,10 @@
 
 One joint sweep for all parameters of an objective visits each node once, users before operands; adjoints are nodes of
 the same graph. The rule for Map is all of scalar calculus: the partial is SymPy's derivative of one operation,
-memoised, times the cotangent, summed over the axes that the operand lacks. A cotangent travels with the mask of the
-branches it came through: its true value is `where(mask, raw, 0)`, and the `where` is written only where cotangents of
-different masks meet or a sum would mix what is masked with what is not. So a branch not taken contributes exactly
-zero, whatever it holds.
+memoised, times the cotangent, summed over the axes that the operand lacks. The rule for a scan is a scan in the other
+direction. A cotangent travels with the mask of the branches it came through: its true value is `where(mask, raw, 0)`,
+and the `where` is written only where cotangents of different masks meet or a sum would mix what is masked with what is
+not. So a branch not taken contributes exactly zero, whatever it holds.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from .graph import (
     Contract,
     Gather,
     Graph,
+    Last,
     Leaf,
     LinearAlgebra,
     Map,
@@ -32,14 +33,17 @@ from .graph import (
     Program,
     Reduce,
     Relabel,
+    Scan,
     Scatter,
     Slice,
     Spread,
+    Steps,
     Stop,
     depends,
+    people,
     placeholder,
-    reachable,
 )
+from .loops import Regions
 
 _0, _1, _2 = placeholder(0), placeholder(1), placeholder(2)
 _WHERE = functions.where(_0, _1, _2)
@@ -84,26 +88,43 @@ def _of_parameters(program: Program, found: dict[int, Node]) -> dict[str, Node]:
 
 def sweep(graph: Graph, seeds: Sequence[tuple[Node, Node]], leaves: Iterable[Leaf]) -> dict[int, Node]:
     """The adjoint of each node between the seeded ones and the leaves, by the node's id; masks are applied."""
-    wanted = {leaf.id for leaf in leaves}
-    nodes = reachable(node for node, _ in seeds)
+    regions = Regions(node for node, _ in seeds)
+    return _pulled(graph, regions, regions.outside, seeds, {leaf.id for leaf in leaves})
+
+
+def _pulled(
+    graph: Graph, regions: Regions, nodes: Sequence[Node], seeds: Sequence[tuple[Node, Node]], leaves: Iterable[int]
+) -> dict[int, Node]:
+    """The adjoints of the nodes of one region, operands first, and of the leaves, which may stand outside of it."""
+    wanted = set(leaves)
     for node in nodes:
-        if not isinstance(node, Stop) and any(operand.id in wanted for operand in node.operands):
+        if not isinstance(node, Stop) and any(operand.id in wanted for operand in regions.operands(node)):
             wanted.add(node.id)
     arriving: dict[int, list[Cotangent]] = {}
     for node, seed in seeds:
         arriving.setdefault(node.id, []).append(Cotangent(None, seed))
+    read: dict[int, list[tuple[Steps | Last, Node]]] = {}  # of each scan
     result: dict[int, Node] = {}
     for node in reversed(nodes):
-        if node.id not in wanted or node.id not in arriving:
+        if node.id not in wanted or not (node.id in arriving or node.id in read):
             continue
         before = graph.at(node.span)
-        cotangent = _joined(graph, arriving.pop(node.id))
-        result[node.id] = _applied(graph, cotangent)
-        if node.operands:
-            for operand, more in rule(node, graph, cotangent):
-                if operand.id in wanted:
-                    arriving.setdefault(operand.id, []).append(more)
+        given: Iterable[tuple[Node, Cotangent]] = ()
+        if isinstance(node, Scan):
+            given = _scan(node, graph, regions, read.pop(node.id), wanted)
+        else:
+            cotangent = _joined(graph, arriving.pop(node.id))
+            result[node.id] = _applied(graph, cotangent)
+            if isinstance(node, Steps | Last):
+                read.setdefault(node.scan.id, []).append((node, result[node.id]))
+            elif node.operands:
+                given = rule(node, graph, cotangent)
+        for operand, more in given:
+            if operand.id in wanted:
+                arriving.setdefault(operand.id, []).append(more)
         graph.at(before)
+    for key in sorted(arriving.keys() & set(leaves)):
+        result[key] = _applied(graph, _joined(graph, arriving[key]))
     return result
 
 
@@ -364,6 +385,70 @@ def _lower_half(graph: Graph, matrix: Node, rows: Axis, columns: Axis) -> Node:
     below = graph.map(_MASKED, [graph.map(functions.less(_0, _1), [column, row]), matrix])
     half = graph.map(_0 / 2, [matrix])
     return graph.map(_WHERE, [graph.map(functions.equal(_0, _1), [row, column]), half, below])
+
+
+def _scan(
+    node: Scan, graph: Graph, regions: Regions, read: Sequence[tuple[Steps | Last, Node]], wanted: set[int]
+) -> Iterator[tuple[Node, Cotangent]]:
+    """A scan in the other direction. `read` holds the cotangents of what was read of the first.
+
+    It carries the adjoints of what the first carried, and the sums of those of what its body reads from outside. What
+    the first carried it reads step by step, so that the nodes of the first body have their values in the second too.
+    """
+    body = regions.body(node)
+    found = {leaf.id for leaf, whole in zip(node.stepped, node.sequences, strict=True) if whole.id in wanted}
+    found |= {outside.id for outside in body.captured if outside.id in wanted}
+    active = _active(node, regions, found, wanted)
+    adjoints = {leaf.id: graph.local(f"d_{people(leaf)}", leaf.axes, "float", True) for leaf in node.carried}
+    seeds: list[tuple[Node, Node]] = [
+        (following, adjoints[leaf.id])
+        for leaf, following in zip(node.carried, node.nexts, strict=True)
+        if leaf.id in active
+    ]
+    stepped = [(leaf, graph.steps(node, leaf)) for leaf in node.carried]
+    stepped += zip(node.stepped, node.sequences, strict=True)
+    for steps, cotangent in read:
+        if isinstance(steps, Steps):
+            value = steps.operands[1]
+            seed = graph.local("d_step", value.axes, "float", True)
+            seeds.append((value, seed))
+            stepped.append((seed, cotangent))
+    pulled = _pulled(graph, regions, body.nodes, seeds, active | found)
+
+    zero = graph.constant(0)
+    lasts = {steps.part: cotangent for steps, cotangent in read if isinstance(steps, Last)}
+    carried: list[tuple[Leaf, Node, Node]] = []
+    starts: list[Node] = []
+    for part, (leaf, initial) in enumerate(zip(node.carried, node.initials, strict=True)):
+        if leaf.id in active:
+            carried.append((adjoints[leaf.id], lasts.get(part, zero), pulled.get(leaf.id, zero)))
+            starts.append(initial)
+    for outside in body.captured:
+        if outside.id in pulled:
+            total = graph.local("d_sum", pulled[outside.id].axes, "float", True)
+            carried.append((total, zero, graph.sum([total, pulled[outside.id]])))
+            starts.append(outside)
+    arrays = [(w, pulled[s.id]) for s, w in zip(node.stepped, node.sequences, strict=True) if s.id in pulled]
+    read_here = frozenset[int]().union(*(n.free for _, _, n in carried), *(value.free for _, value in arrays))
+    back = graph.scan(node.along, not node.backward, carried, [(s, w) for s, w in stepped if s.id in read_here])
+    for whole, value in arrays:
+        yield whole, Cotangent(None, graph.steps(back, value))
+    for part, start in enumerate(starts):
+        yield start, Cotangent(None, graph.last(back, part))
+
+
+def _active(node: Scan, regions: Regions, found: set[int], wanted: set[int]) -> set[int]:
+    """The carried leaves that start with something wanted, or come to vary with it or with what is `found`."""
+    active = {leaf.id for leaf, initial in zip(node.carried, node.initials, strict=True) if initial.id in wanted}
+    while True:
+        varying = found | active
+        for inner in regions.body(node).nodes:
+            if not isinstance(inner, Stop) and any(operand.id in varying for operand in regions.operands(inner)):
+                varying.add(inner.id)
+        more = {leaf.id for leaf, following in zip(node.carried, node.nexts, strict=True) if following.id in varying}
+        if more <= active:
+            return active
+        active |= more
 
 
 @rule.register

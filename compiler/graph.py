@@ -48,6 +48,7 @@ class Node:
     names: tuple[str, ...] = ()  # of the axes
     trained: bool = False  # depends on a parameter, a state or noise: it changes from step to step
     positive: bool = False  # surely > 0
+    free: frozenset[int] = frozenset()  # the local leaves, by id, that stand in it and that no scan in it binds
 
     def axis(self, name: str) -> Axis:
         """The axis of that name; KeyError if the node lacks it."""
@@ -63,7 +64,8 @@ class Node:
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Leaf(Node):
-    """A value from outside: role "parameter" (the unconstrained one), "state", "noise", "input" or "cotangent"."""
+    """A value from outside: role "parameter" (the unconstrained one), "state", "noise", "input" or "cotangent"; "local"
+    inside a scan."""
 
     role: str
     name: str
@@ -234,11 +236,91 @@ class LinearAlgebra(Node):
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Scan(Node):
+    """A recurrence over the positions of `along`, from the last to the first where it is `backward`.
+
+    The operands are the values with which the `carried` leaves start, those that they have after a step, and the arrays
+    of which the `stepped` leaves are one position. What depends on these leaves is the body. A scan has no value of its
+    own: `Steps` and `Last` read it.
+    """
+
+    along: Axis
+    backward: bool
+    carried: tuple[Leaf, ...]
+    stepped: tuple[Leaf, ...]
+
+    def attributes(self) -> tuple[Any, ...]:
+        return (self.along, self.backward, self.carried, self.stepped)
+
+    @property
+    def initials(self) -> tuple[Node, ...]:
+        """What the carried leaves are at the first step."""
+        return self.operands[: len(self.carried)]
+
+    @property
+    def nexts(self) -> tuple[Node, ...]:
+        """What they are at the step after this one."""
+        return self.operands[len(self.carried) : 2 * len(self.carried)]
+
+    @property
+    def sequences(self) -> tuple[Node, ...]:
+        """What the stepped leaves are a position of."""
+        return self.operands[2 * len(self.carried) :]
+
+    @property
+    def binds(self) -> frozenset[int]:
+        """The leaves that have a value inside of the scan only, by id."""
+        return frozenset(leaf.id for leaf in (*self.carried, *self.stepped))
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Steps(Node):
+    """`operands[1]`, a node of the body of the scan `operands[0]`, at each of its steps: an array along its axis."""
+
+    @property
+    def scan(self) -> Scan:
+        """The scan that is read."""
+        scan = self.operands[0]
+        assert isinstance(scan, Scan)
+        return scan
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Last(Node):
+    """What the carried leaf number `part` of the scan `operands[0]` is behind the last step."""
+
+    part: int
+
+    def attributes(self) -> tuple[Any, ...]:
+        return (self.part,)
+
+    @property
+    def scan(self) -> Scan:
+        """The scan that is read."""
+        scan = self.operands[0]
+        assert isinstance(scan, Scan)
+        return scan
+
+
+LOOPS = (Scan, Steps, Last)
+"""What a recurrence is made of."""
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Stop(Node):
     """The operand, without a derivative."""
 
 
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What is known of a local leaf: a node's flags follow from its operands, and a leaf has none."""
+
+    trained: bool
+    positive: bool
+
+
 Kind = TypeVar("Kind", bound=Node)
+NOTHING: frozenset[int] = frozenset()
 
 CHANGING = ("parameter", "state", "noise", "cotangent")
 """Roles of leaves whose values change while the data stay."""
@@ -252,6 +334,11 @@ def placeholder(position: int, positive: bool = False) -> Symbol:
     if positive:
         return Symbol(f"_{position}p", real=True, positive=True)
     return Symbol(f"_{position}", real=True)
+
+
+def people(leaf: Leaf) -> str:
+    """A local leaf's name without the number that sets it apart."""
+    return leaf.name.rpartition(".")[0]
 
 
 def is_positive_number(value: Expr) -> bool:
@@ -280,6 +367,7 @@ class Graph:
         self.ranks: dict[str, int] = {}
         self._known: dict[tuple[Any, ...], Node] = {}
         self._span: Span | None = None
+        self._locals = 0
 
     # --- axes
 
@@ -303,17 +391,23 @@ class Graph:
         return before
 
     def _make(
-        self, kind: type[Kind], axes: tuple[Axis, ...], dtype: str, operands: tuple[Node, ...], **more: Any
+        self,
+        kind: type[Kind],
+        axes: tuple[Axis, ...],
+        dtype: str,
+        operands: tuple[Node, ...],
+        known: Flags | None = None,
+        **more: Any,
     ) -> Kind:
         key = (kind, axes, tuple(operand.id for operand in operands), dtype, tuple(more.items()))
-        known = self._known.get(key)
-        if known is not None:
-            assert isinstance(known, kind)
-            return known
+        made = self._known.get(key)
+        if made is not None:
+            assert isinstance(made, kind)
+            return made
         trained = more.get("role") in CHANGING or any(operand.trained for operand in operands)
-        if kind is Stop:
-            trained = operands[0].trained
         positive = _positive(kind, operands, more)
+        if known is not None:
+            trained, positive = known.trained, known.positive
         node = kind(
             id=len(self.nodes),
             axes=axes,
@@ -323,6 +417,7 @@ class Graph:
             names=tuple(axis.name for axis in axes),
             trained=trained,
             positive=positive,
+            free=_free(kind, operands, more, len(self.nodes)),
             **more,
         )
         self.nodes.append(node)
@@ -332,6 +427,13 @@ class Graph:
     def leaf(self, role: str, name: str, axes: Iterable[Axis], dtype: str = "float") -> Leaf:
         """A parameter, a state, noise, an input, or the cotangent of an output."""
         return self._make(Leaf, self.ordered(axes), dtype, (), role=role, name=name)
+
+    def local(self, name: str, axes: Iterable[Axis], dtype: str, trained: bool, positive: bool = False) -> Leaf:
+        """A new leaf of a scan's body, with a name that no other has; `name` says for people what it is."""
+        self._locals += 1
+        own = f"{name}.{self._locals}"
+        flags = Flags(trained, positive)
+        return self._make(Leaf, self.ordered(axes), dtype, (), flags, role="local", name=own)
 
     def constant(self, value: Expr | int | float) -> Constant:
         """A number: exact where it is a SymPy Rational or an int, else the nearest double."""
@@ -485,7 +587,7 @@ class Graph:
 
     def like(self, value: Node, node: Node) -> Node:
         """The value with the axes and the type of the node."""
-        if value.dtype != node.dtype and node.dtype == "float":
+        if value.dtype != node.dtype and node.dtype == "float" and not isinstance(value, Constant):
             value = self.map(functions.as_float(placeholder(0)), [value])
         return self.spread(value, node.axes)
 
@@ -523,6 +625,36 @@ class Graph:
     def stop(self, operand: Node) -> Node:
         """The operand, without a derivative."""
         return self._make(Stop, operand.axes, operand.dtype, (operand,)) if operand.trained else operand
+
+    def scan(
+        self,
+        along: Axis,
+        backward: bool,
+        carried: Sequence[tuple[Leaf, Node, Node]],
+        stepped: Sequence[tuple[Leaf, Node]],
+    ) -> Scan:
+        """Of each carried leaf what it starts with and what comes next, of each stepped one its array."""
+        initials = [self.like(initial, leaf) for leaf, initial, _ in carried]
+        nexts = [self.like(following, leaf) for leaf, _, following in carried]
+        sequences = [self.spread(whole, [*leaf.axes, along]) for leaf, whole in stepped]
+        leaves: dict[str, Any] = {
+            "carried": tuple(leaf for leaf, _, _ in carried),
+            "stepped": tuple(leaf for leaf, _ in stepped),
+        }
+        return self._make(Scan, (), "loop", (*initials, *nexts, *sequences), along=along, backward=backward, **leaves)
+
+    def steps(self, scan: Scan, value: Node) -> Node:
+        """The value at each step of the scan, along its axis: an array that is there already where it is that one's."""
+        if not value.free & scan.binds:
+            return self.spread(value, [scan.along])
+        if value in scan.stepped:
+            return scan.sequences[scan.stepped.index(value)]
+        return self._make(Steps, self.ordered([*value.axes, scan.along]), value.dtype, (scan, value))
+
+    def last(self, scan: Scan, part: int) -> Node:
+        """The carried leaf behind the last step."""
+        leaf = scan.carried[part]
+        return self._make(Last, leaf.axes, leaf.dtype, (scan,), part=part)
 
     def remake(self, node: Node, operands: Sequence[Node]) -> Node:
         """The same kind of node over other operands (of the same axes, or fewer)."""
@@ -572,7 +704,38 @@ class Graph:
                 return self.linear_algebra(node.operator, operands, node.rows, node.columns)
             case Stop():
                 return self.stop(operands[0])
+            case Scan():
+                count = len(node.carried)
+                carried = zip(node.carried, operands[:count], operands[count : 2 * count], strict=True)
+                stepped = zip(node.stepped, operands[2 * count :], strict=True)
+                return self.scan(node.along, node.backward, list(carried), list(stepped))
+            case Steps():
+                scan = operands[0]
+                assert isinstance(scan, Scan)
+                return self.steps(scan, operands[1])
+            case Last():
+                scan = operands[0]
+                assert isinstance(scan, Scan)
+                return self.last(scan, node.part)
         raise TypeError(f"a {type(node).__name__} has no operands")
+
+
+def _free(kind: type[Node], operands: Sequence[Node], more: Mapping[str, Any], own: int) -> frozenset[int]:
+    """The local leaves in a node: those of its operands, but for what a scan binds, and what reads the scan with it."""
+    if kind is Leaf:
+        return frozenset([own]) if more["role"] == "local" else NOTHING
+    found = NOTHING
+    for operand in operands:
+        if operand.free:
+            found = found | operand.free
+    if not found:
+        return found
+    if kind is Scan:
+        return found - {leaf.id for leaf in (*more["carried"], *more["stepped"])}
+    if kind is Steps:
+        assert isinstance(operands[0], Scan)
+        return found - operands[0].binds
+    return found
 
 
 def _dtype(expression: Expr, operands: Sequence[Node]) -> str:
@@ -714,6 +877,17 @@ class Program:
     noise: tuple[Noise, ...] = ()
     states: tuple[State, ...] = ()
     predicted: tuple[tuple[str, Node], ...] = ()
+
+    def shown(self, axes: Iterable[Axis]) -> tuple[Axis, ...]:
+        """The axes of an output in the order in which users get them: the rows first, the others as declared, copies
+        beside their axes. In memory the axis of a scan may come first."""
+        place = {axis.name: i for i, axis in enumerate(self.axes)}
+
+        def key(axis: Axis) -> tuple[int, int, int]:
+            base = axis.name.rstrip("'")
+            return place.get(base, len(place)), len(axis.name) - len(base), self.graph.rank(axis.name)
+
+        return tuple(sorted(axes, key=key))
 
     def roots(self) -> list[Node]:
         """Every node that has a meaning for the user, the named values left out."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import singledispatch
 from typing import Any
@@ -27,6 +27,7 @@ from .graph import (
     Contract,
     Gather,
     Index,
+    Last,
     Leaf,
     LinearAlgebra,
     Map,
@@ -35,15 +36,17 @@ from .graph import (
     Program,
     Reduce,
     Relabel,
+    Scan,
     Scatter,
     Size,
     Slice,
     Spread,
     Stack,
+    Steps,
     Stop,
     placeholder,
-    reachable,
 )
+from .loops import Regions
 from .scalar import MEANINGS
 
 Array = npt.NDArray[Any]
@@ -83,14 +86,12 @@ def evaluate(
     `digits`, arrays of mpmath numbers of that many digits. Only what the roots need has to be there. Raises
     ShapeMismatch and MissingValue; IndexError where an index lies outside its axis.
     """
-    with np.errstate(all="ignore"):
-        if digits is None:
-            arithmetic = FLOATS
-            state = _state(program, reachable(roots), values, parameters, arithmetic)
-            return [state[root.id] for root in roots]
-        with mpmath.workdps(digits):
-            state = _state(program, reachable(roots), values, parameters, _MULTIPRECISION)
-            return [state[root.id] for root in roots]
+    with np.errstate(all="ignore"), mpmath.workdps(digits or mpmath.mp.dps):
+        regions = Regions(roots)
+        setting = _setting(program, regions.leaves, values, parameters, FLOATS if digits is None else _MULTIPRECISION)
+        run = Run(regions, setting)
+        run.compute(regions.outside)
+        return [run.state[root.id] for root in roots]
 
 
 # ----------------------------------------------------------------------------------------------------------- arithmetic
@@ -355,11 +356,10 @@ class Setting:
         return tuple(self.length(axis.length) for axis in node.axes)
 
 
-def _setting(program: Program, nodes: Iterable[Node], values: Values, parameters: Values, of: Arithmetic) -> Setting:
+def _setting(program: Program, leaves: Sequence[Leaf], values: Values, parameters: Values, of: Arithmetic) -> Setting:
     bordering = [(p.leaf, p.axes) for p in program.parameters] + [(s.leaf, s.axes) for s in program.states]
     bordering += [(i.leaf, i.axes) for i in program.inputs] + [(n.leaf, n.axes) for n in program.noise]
     written = {leaf.id: axes for leaf, axes in bordering}
-    leaves = [node for node in nodes if isinstance(node, Leaf)]
     given: dict[int, Array] = {}
     lengths: dict[Symbol, int] = {}
     # Data that the roots do not need still tell lengths, where they were given.
@@ -399,15 +399,62 @@ def _as(dtype: str, array: Array, arithmetic: Arithmetic) -> Array:
     return arithmetic.held(array)
 
 
-def _state(
-    program: Program, nodes: Sequence[Node], values: Values, parameters: Values, arithmetic: Arithmetic
-) -> dict[int, Array]:
-    """The value of each of the nodes, which stand operands first."""
-    setting = _setting(program, nodes, values, parameters, arithmetic)
-    state: dict[int, Array] = {}
-    for node in nodes:
-        state[node.id] = value_of(node, [state[operand.id] for operand in node.operands], setting)
-    return state
+@dataclass
+class Run:
+    """One evaluation. `state` holds the value of each node, inside of scans that at the step where it is; `lasts` what
+    a scan's carried leaves are at the end. With `held`, what stands behind a `stop_gradient` is as it was in that run.
+    """
+
+    regions: Regions
+    setting: Setting
+    held: Mapping[tuple[int, tuple[int, ...]], Array] | None = None
+    state: dict[int, Array] = field(default_factory=dict)
+    lasts: dict[int, list[Array]] = field(default_factory=dict)
+    stopped: dict[tuple[int, tuple[int, ...]], Array] = field(default_factory=dict)
+    place: tuple[int, ...] = ()  # the positions of the scans around
+
+    def compute(self, nodes: Iterable[Node]) -> None:
+        """The value of each of the nodes of one region, which stand operands first."""
+        for node in nodes:
+            match node:
+                case Scan():
+                    self._scan(node)
+                case Steps():
+                    pass
+                case Last():
+                    self.state[node.id] = self.lasts[node.scan.id][node.part]
+                case Stop() if self.held is not None:
+                    self.state[node.id] = self.held[node.id, self.place]
+                case _:
+                    operands = [self.state[operand.id] for operand in node.operands]
+                    self.state[node.id] = value_of(node, operands, self.setting)
+            if isinstance(node, Stop):
+                self.stopped[node.id, self.place] = self.state[node.id]
+
+    def _scan(self, scan: Scan) -> None:
+        body = self.regions.body(scan)
+        positions = list(range(self.setting.length(scan.along.length)))
+        whole = [np.moveaxis(self.state[s.id], s.names.index(scan.along.name), 0) for s in scan.sequences]
+        carried = [self.state[initial.id] for initial in scan.initials]
+        kept: dict[int, dict[int, Array]] = {steps.id: {} for steps in body.kept}
+        outer = self.place
+        for position in reversed(positions) if scan.backward else positions:
+            self.place = (*outer, position)
+            seen = [np.asarray(array[position]) for array in whole]
+            for leaf, value in zip((*scan.carried, *scan.stepped), (*carried, *seen), strict=True):
+                self.state[leaf.id] = value
+            self.compute(body.nodes)
+            for steps in body.kept:
+                kept[steps.id][position] = self.state[steps.operands[1].id]
+            carried = [self.state[following.id] for following in scan.nexts]
+        self.place = outer
+        self.lasts[scan.id] = carried
+        for steps in body.kept:
+            shape = self.setting.shape(steps)
+            at = steps.names.index(scan.along.name)
+            rows = [kept[steps.id][position] for position in positions]
+            empty = np.zeros(shape, object if self.setting.arithmetic is _MULTIPRECISION else float)
+            self.state[steps.id] = np.stack(rows, axis=at) if rows else empty
 
 
 # ------------------------------------------------------------------------------------------------------------ the rules
@@ -719,16 +766,15 @@ def numeric_gradient(
     if objective.axes:
         raise ValueError(f"the objective must be a scalar, and has axes {', '.join(objective.names)}")
     with np.errstate(all="ignore"), mpmath.workdps(digits or mpmath.mp.dps):
-        nodes = reachable([objective])
+        regions = Regions([objective])
         arithmetic = FLOATS if digits is None else _MULTIPRECISION
-        setting = _setting(program, nodes, values, parameters, arithmetic)
-        base: dict[int, Array] = {}
-        for node in nodes:
-            base[node.id] = value_of(node, [base[operand.id] for operand in node.operands], setting)
+        setting = _setting(program, regions.leaves, values, parameters, arithmetic)
+        base = Run(regions, setting)
+        base.compute(regions.outside)
         found = {}
         for parameter in program.parameters:
             if names is None or parameter.name in names:
-                path = _path(nodes, parameter.leaf)
+                path = _path(regions, parameter.leaf)
                 if objective.id not in {node.id for node in path}:
                     path = []
                 order = [axis.name for axis in parameter.axes]
@@ -737,31 +783,29 @@ def numeric_gradient(
                 def at(
                     value: Array, leaf: Leaf = parameter.leaf, path: list[Node] = path, order: list[str] = order
                 ) -> Any:
-                    state = dict(base)
-                    state[leaf.id] = value.transpose([order.index(name) for name in leaf.names])
-                    for node in path:
-                        if node is not leaf:
-                            state[node.id] = value_of(node, [state[o.id] for o in node.operands], setting)
-                    return state[objective.id][()]
+                    moved = Run(regions, setting, base.stopped, dict(base.state), dict(base.lasts))
+                    moved.state[leaf.id] = value.transpose([order.index(name) for name in leaf.names])
+                    moved.compute(node for node in path if node is not leaf)
+                    return moved.state[objective.id][()]
 
                 places = _places(start.size, most)
                 if digits is None:
-                    found[parameter.name] = _estimate(at, start.astype(np.float64), _analytic(path), places)
+                    found[parameter.name] = _estimate(at, start.astype(np.float64), _analytic(regions, path), places)
                 else:
                     found[parameter.name] = _precisely(at, arithmetic.held(start), places)
         return found
 
 
-def _path(nodes: Sequence[Node], leaf: Leaf) -> list[Node]:
-    """The nodes that vary with the leaf, itself among them."""
+def _path(regions: Regions, leaf: Leaf) -> list[Node]:
+    """The nodes outside of scans that vary with the leaf, itself among them."""
     varying = {leaf.id}
-    for node in nodes:
-        if not isinstance(node, Stop) and any(operand.id in varying for operand in node.operands):
+    for node in regions.outside:
+        if not isinstance(node, Stop) and any(operand.id in varying for operand in regions.operands(node)):
             varying.add(node.id)
-    return [node for node in nodes if node.id in varying]
+    return [node for node in regions.outside if node.id in varying]
 
 
-def _analytic(path: Sequence[Node]) -> bool:
+def _analytic(regions: Regions, path: Sequence[Node]) -> bool:
     varying = {node.id for node in path}
     for node in path:
         match node:
@@ -771,6 +815,10 @@ def _analytic(path: Sequence[Node]) -> bool:
                     return False
             case Reduce(operator=operator) if operator not in ("prod", "logsumexp"):
                 return False
+            case Scan():
+                body = regions.body(node)
+                if not _analytic(regions, [*body.captured, *node.carried, *node.stepped, *body.nodes]):
+                    return False
     return True
 
 

@@ -637,6 +637,9 @@ def models(draw: Any, rows: bool | None = None, depth: int = 3) -> str:
     _functions(w, lines)
     _layers(w, lines)
 
+    for i in range(w.one((0, 0, 0, 1, 1, 2))):
+        _scan(w, lines, f"r{i}", "", 2)
+
     for i in range(w.one((1, 2, 2, 3))):
         chosen = w.some(w.axes, 30)[:3]
         within = {axis: "" if w.maybe(90) else "less" for axis in chosen}
@@ -740,6 +743,64 @@ def _layers(w: Writer, lines: list[str]) -> None:
             "fc = Own[j, k]",
         ]
         w.callees += [Callee("fc", 0, ("j",), ("k",))] * 2
+
+
+def _scan(w: Writer, lines: list[str], name: str, indent: str, depth: int) -> None:
+    """A scan of one or two carried values, each step of which stays between -2 and 2; perhaps with one in it."""
+    plain = [axis for axis in w.axes if axis in ("n", "t", "k", "j", "v")]
+    if not plain:
+        return
+    along = w.one(plain)
+    outer, outer_axes, outer_callees = w.values, w.axes, w.callees
+    w.axes = [axis for axis in outer_axes if axis != along]
+    w.callees = [c for c in w.callees if along not in (*c.given, *c.gives)]
+    carried = []
+    starts = []
+    for i in range(w.one((1, 1, 2))):
+        axes = dict.fromkeys(w.some(w.axes, 25)[:2], "")
+        w.budget = 3
+        w.values = [v for v in outer if along not in v.axes]
+        start = w.number(axes, 1)
+        whole = f" * ones[{', '.join(axes)}]" if axes else ""
+        starts.append(f"{name}c{i} = {w.one(('0', '0.5', f'tanh({start.text})'))}{whole}")
+        carried.append(Value(f"{name}c{i}", axes))
+    w.values = [
+        Value(v.text, _without(v, along), v.type, v.along, v.positive) if v.axes.get(along) == "" else v
+        for v in outer
+        if not v.axes.get(along)
+    ]
+    w.values += carried * 4
+    several = w.maybe(25)
+    lines.append(f"{indent}{name}{f', {name}b' if several else ''} = scan {along} with {', '.join(starts)}:")
+    inner = indent + "    "
+    if depth > 1 and w.maybe(20):
+        _scan(w, lines, f"{name}i", inner, depth - 1)
+    if w.maybe(50):
+        w.budget = 5
+        value = w.number(dict.fromkeys(w.some(w.axes, 25)[:2], ""), 2)
+        lines.append(f"{inner}{name}z = {value.text}")
+        w.values += [Value(f"{name}z", value.axes)] * 2
+    for carry in carried:
+        w.budget = 6
+        value = w.number(carry.axes, 2)
+        forms = (
+            "tanh({1})",
+            "tanh({0} + {1})",
+            "0.5 * {0} + sin({1})",
+            "0.9 * {0} - 0.1 * tanh({1})",
+            "{0} * cos({1})",
+        )
+        form = w.one(forms)
+        lines.append(f"{inner}{carry.text} = {form.format(carry.text, _closed(value).text)}")
+    yielded = []
+    for _ in range(2 if several else 1):
+        w.budget = 4
+        value = w.number(dict.fromkeys(w.some(w.axes, 25)[:2], ""), 1)
+        yielded.append(w.one((carried[0], carried[-1], value)))
+    lines.append(f"{inner}yield {', '.join(value.text for value in yielded)}")
+    w.values, w.axes, w.callees = outer, outer_axes, outer_callees
+    names = (name, f"{name}b")
+    w.values += [Value(n, {along: "", **value.axes}) for n, value in zip(names, yielded, strict=False)] * 2
 
 
 def _objective(w: Writer, parameter: tuple[str, tuple[str, ...], str], depth: int, named: str | None = None) -> str:

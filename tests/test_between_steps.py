@@ -17,6 +17,7 @@ from gradc.compiler.syntax import parse
 from gradc.runtime import SGD, Diverged, NothingToDifferentiate, Session, SeveralObjectives, fit
 
 from .harness import compiled
+from .test_properties import everything_agrees
 
 MODELS = Path(__file__).parent / "models"
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "batch_norm.json").read_text())
@@ -165,6 +166,79 @@ def test_a_formula_of_noise_alone_is_computed_in_each_step() -> None:
         assert loss == pytest.approx((2.25 * h**2).mean() + drawn["s"] ** 2, rel=1e-13)
         assert gradient[0] == pytest.approx(3 * (h**2).mean(), rel=1e-13)
     assert not module.vjp.__defaults__ or module.OUTPUTS["h"]["needs"] == ("x",)
+
+
+def test_a_scan_sees_the_noise_of_each_step() -> None:
+    text = """
+use nn.Dropout
+axis t: 6
+input x[n]
+noise e[n, t] ~ normal(0, 1), f[t] ~ uniform(0, 1), g[t, n] ~ normal(0, 1)
+param w = 0.5
+drop = Dropout[n, t]
+path = scan t with h = x:
+    h = tanh(w * h + e * f + g)
+    yield drop(h, 0.4)
+minimize mean(path^2)
+output path
+"""
+    _, module = compiled(text)
+    data = {"x": np.arange(3.0)}
+    bound, theta = module.bind(data), np.array([0.7])
+    for step in range(3):
+        bound.draw(2, step)
+        drawn, h, total = module.noise(data, 2, step), data["x"], 0.0
+        for t in range(6):
+            h = np.tanh(0.7 * h + drawn["e"][:, t] * drawn["f"][t] + drawn["g"][t])
+            total += ((np.where(drawn["drop.u"][:, t] < 0.4, 0, h / 0.6)) ** 2).sum()
+        assert bound(theta)[0] == pytest.approx(total / 18, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("body", "meant"),
+    [
+        ("v * u", lambda v, u, t: v * u[:, t]),
+        ("sum[n](v * u) + v * u", lambda v, u, t: (v * u[:, t]).sum() + v * u[:, t]),
+        ("(v * u)[t = ::-1]", lambda v, u, t: v * u[:, -1 - t]),
+        ("v * u - max[t](u) + mean[t](v * u)", lambda v, u, t: v * u[:, t] - u.max(1) + v * u.mean(1)),
+        ("softmax[t](v * u)", lambda v, u, t: (np.exp(v[:, None] * u) / np.exp(v[:, None] * u).sum(1)[:, None])[:, t]),
+    ],
+)
+def test_a_function_of_a_step_and_of_whole_arrays_is_seen_at_the_step(body: str, meant: Any) -> None:
+    text = f"axis t: 4\ninput x[n], u[n, t]\nparam w = 0.5\ndef f(v) = {body}\n"
+    text += "path = scan t with h = x:\n    h = f(w * h)\n    yield h\nminimize mean(path^2)\noutput path\n"
+    _, module = compiled(text)
+    random = np.random.default_rng(0)
+    x, u = random.normal(size=3), random.normal(size=(3, 4))
+    found, h = module.predict(np.array([0.5]), {"x": x, "u": u})["path"], x
+    for t in range(4):
+        h = meant(0.5 * h, u, t)
+        np.testing.assert_allclose(found[:, t], h, rtol=1e-12)
+    everything_agrees(text)
+
+
+def test_names_for_several_values_in_a_scan() -> None:
+    text = """
+axis t: 4
+input x[t]
+param w = 0.5
+def both(a, b):
+    return a * b, a + b
+last, sums = scan t with h = 1, c = 0:
+    h, s = both(w * h, x)
+    c = c + s
+    yield h, c
+minimize sum(last * sums)
+output last, sums
+"""
+    _, module = compiled(text)
+    x = np.array([1.0, -2, 3, 0.5])
+    found = module.predict(np.array([0.5]), {"x": x})
+    h, c = 1.0, 0.0
+    for t in range(4):
+        h, s = 0.5 * h * x[t], 0.5 * h + x[t]
+        c += s
+        assert (found["last"][t], found["sums"][t]) == pytest.approx((h, c))
 
 
 # ----------------------------------------------------------------------------------------------------------- objectives

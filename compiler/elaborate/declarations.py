@@ -25,11 +25,12 @@ from ..graph import (
     Objective,
     Parameter,
     Program,
+    Scan,
     State,
     depends,
 )
 from ..source import Note, Span
-from . import calls, distributions, library, names, numbers, objectives, operations, parameters
+from . import distributions, library, names, numbers, objectives, operations, parameters
 from .arguments import axis_parameters
 from .axes import Axes, split
 from .expressions import Walker
@@ -49,13 +50,21 @@ DEPTH = 60
 class Elaboration:
     """The elaboration of one model in one mode, training or prediction; `program` is what it gives.
 
-    Mistakes go to the report, which is looked at when every mode has been elaborated.
+    Mistakes go to the report, which is looked at when every mode has been elaborated. The axes in `first` come first in
+    memory.
     """
 
     def __init__(
-        self, model: tree.Model, constants: Mapping[str, float], graph: Graph, report: Report, training: bool
+        self,
+        model: tree.Model,
+        constants: Mapping[str, float],
+        graph: Graph,
+        report: Report,
+        training: bool,
+        first: Sequence[str] = (),
     ) -> None:
         self.model = model
+        self.first = first
         self.source = model.span.source
         self.report = report
         self.graph = graph
@@ -78,17 +87,22 @@ class Elaboration:
 
     def run(self) -> None:
         """Read the whole model. Exhausted where there are too many mistakes to go on."""
-        self.table = Axes(self.model, self.graph, self.report)
+        self.table = Axes(self.model, self.graph, self.report, self.first)
         self.walker = Walker(self.source, self.graph, self.table, self.report, self.training)
         self._overridden()
         for statement in self.model.statements:
             self._statement(statement)
         self._finish()
 
+    @property
+    def scanned(self) -> tuple[str, ...]:
+        """The axes along which there are scans, in the order of the model."""
+        return tuple(dict.fromkeys(node.along.name for node in self.graph.nodes if isinstance(node, Scan)))
+
     def program(self) -> Program:
         """What has been read."""
         assert not self.failed, "a statement failed, and no mistake was told"
-        order = sorted(self.table.all(), key=lambda axis: self.graph.rank(axis.name))
+        order = sorted(self.table.all(), key=lambda axis: axis.name != self.table.rows)
         return Program(
             graph=self.graph,
             axes=tuple(order),
@@ -129,8 +143,7 @@ class Elaboration:
             case tree.Metric():
                 self._metric(statement)
             case tree.Scan():
-                self.scope.names.update(dict.fromkeys(statement.names))
-                raise calls.later("`scan`", statement.axis.span)
+                self._scan(statement)
             case tree.Return():
                 help = "write output and the value that the model gives"
                 raise Mistake("E0220", "`return` stands outside a function", statement.span, help=help)
@@ -389,6 +402,22 @@ class Elaboration:
         for name, value in zip(statement.names, values, strict=True):
             assert value is not None
             self._name(prefix + name.name, value, self._place(statement.span, scope))
+
+    def _scan(self, statement: tree.Scan) -> None:
+        for name in statement.names:
+            self._bind(name, None, statement.span, self.scope)
+        found = self.walker.scan(statement, self.scope)
+        if found is None:
+            raise Poisoned
+        values, inner = found
+        for name, value in zip(statement.names, values, strict=True):
+            self.scope.names[name] = value
+            self._name(name, value, statement.span)
+        parts = [part for part in statement.body if isinstance(part, tree.Assignment)]
+        places = {name.name: part.span for part in parts for name in part.names}
+        for name, span in places.items():
+            if inner[name].node.free:
+                self._name(f"{statement.names[0]}.{name}", inner[name], span)
 
     def _template(self, expression: tree.Expression, scope: Scope) -> Template | None:
         """The layer that the expression makes an instance of, if it does."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from .. import functions, tree
 from ..graph import Axis, Constant, Graph, placeholder
 from ..source import Source, Span
-from . import calls, numbers, objectives, operations, selection
-from .arguments import axis_parameters, defined, factors, placed, recurring, unknown
+from . import calls, numbers, objectives, operations, scans, selection
+from .arguments import assigned, axis_parameters, defined, factors, names_of, not_one, placed, recurring, unknown
 from .axes import Axes
 from .calls import Applied
 from .mistakes import (
@@ -23,10 +24,8 @@ from .mistakes import (
     Mistake,
     Poisoned,
     Report,
-    counted,
     in_words,
     names,
-    shown,
     written,
 )
 from .operations import Operand
@@ -43,6 +42,8 @@ Walk = Generator[tuple[tree.Expression, Scope], Value | Several | None, Value | 
 
 OneValue = Generator[tuple[tree.Expression, Scope], Value | Several | None, Value]
 """The same of a construct that gives one value."""
+Frame = tuple[Generator[Any, Any, Any], Span | None, CallSite | None, tuple[Scope, str, Span] | None]
+"""A walk, where it stands, in which calls, and in which body of a scan under which name its value is seen."""
 
 _0, _1 = placeholder(0), placeholder(1)
 
@@ -65,7 +66,7 @@ class Walker:
 
     def value(self, expression: tree.Expression, scope: Scope) -> Value | None:
         """The value of the expression, or None where it has a mistake, which is then in the report."""
-        found = self._walked(expression, scope)
+        found: Value | Several | None = self._run(self._frame(expression, scope, None))
         if isinstance(found, Several):
             self.report.add(not_one(found, expression), scope.site)
             return None
@@ -73,24 +74,35 @@ class Walker:
 
     def values(self, statement: tree.Assignment, scope: Scope) -> tuple[Value | None, ...]:
         """The value of each name on the left; None where it has a mistake, which is then in the report."""
-        found = self._walked(statement.value, scope)
+        return self._assigned(statement, self._run(self._frame(statement.value, scope, None)), scope)
+
+    def _assigned(
+        self, statement: tree.Assignment, found: Value | Several | None, scope: Scope
+    ) -> tuple[Value | None, ...]:
         try:
             return assigned(statement, found)
         except Mistake as mistake:
             self.report.add(mistake, scope.site)
             return (None,) * len(statement.names)
 
-    def _walked(self, expression: tree.Expression, scope: Scope) -> Value | Several | None:
+    def scan(self, statement: tree.Scan, scope: Scope) -> tuple[tuple[Value, ...], dict[str, Value]] | None:
+        """What the scan yields and the names of its body, or None where it has a mistake."""
+        walk = scans.scan(self.graph, self.axis, statement, scope)
+        found: tuple[tuple[Value, ...], dict[str, Value]] | None = self._run((walk, statement.span, scope.site, None))
+        return found
+
+    def _run(self, first: Frame) -> Any:
+        """What the first walk gives in the end, or None where it has a mistake."""
         before = self.graph.at(None)
-        stack = [self._frame(expression, scope, None)]
-        sent: Value | Several | None = None
+        stack = [first]
+        sent: Any = None
         while stack:
-            walk, span, site = stack[-1]
+            walk, span, site, seen = stack[-1]
             self.graph.at(span)
             try:
                 part, inner = walk.send(sent)
             except StopIteration as done:
-                sent = done.value
+                sent = done.value if seen is None else self._seen(done.value, seen, site)
             except Poisoned:
                 sent = None
             except Mistake as mistake:
@@ -105,14 +117,26 @@ class Walker:
         self.graph.at(before)
         return sent
 
-    def _frame(
-        self, expression: tree.Expression, scope: Scope, outer: Span | None
-    ) -> tuple[Walk, Span | None, CallSite | None]:
+    def _seen(
+        self, value: Value | Several | None, where: tuple[Scope, str, Span], site: CallSite | None
+    ) -> Value | Several | None:
+        try:
+            if isinstance(value, Several):
+                seen = (None if each is None else scans.seen(each, *where) for each in value.values)
+                return Several(value.name, tuple(seen))
+            return None if value is None else scans.seen(value, *where)
+        except Mistake as mistake:
+            self.report.add(mistake, site)
+            return None
+
+    def _frame(self, expression: tree.Expression, scope: Scope, outer: Span | None) -> Frame:
         own = expression.span.source is self.source
+        name = expression.name if isinstance(expression, tree.Name) else "value"
         return (
             self._visit(expression, scope),
             expression.span if own else outer or _model_place(scope, self.source),
             scope.site,
+            (scope, name, expression.span) if scope.loops else None,
         )
 
     def _spend(self, span: Span, scope: Scope) -> None:
@@ -529,10 +553,16 @@ class Walker:
             match statement:
                 case tree.Update():
                     (updated,) = yield from self._operands([statement.value], inner)
-                    updates.append(objectives.update(self.graph, statement, updated.value, inner))
+                    try:
+                        updates.append(objectives.update(self.graph, statement, updated.value, inner))
+                    except Mistake as mistake:
+                        self.report.add(mistake, inner.site)
                 case tree.Assignment():
                     found = yield statement.value, inner
-                    inner.names.update(zip(names_of(statement), assigned(statement, found), strict=True))
+                    inner.names.update(zip(names_of(statement), self._assigned(statement, found, inner), strict=True))
+                case tree.Scan():
+                    values, _ = yield from scans.scan(self.graph, self.axis, statement, inner)
+                    inner.names.update(zip(statement.names, values, strict=True))
                 case tree.Return():
                     results = yield from self._operands(statement.values, inner)
                     given = tuple(result.value.node for result in results)
@@ -568,48 +598,6 @@ COMPARISONS = {
     "==": functions.equal(_0, _1),
     "!=": functions.unequal(_0, _1),
 }
-
-
-def names_of(statement: tree.Assignment) -> tuple[str, ...]:
-    """What stands on the left."""
-    return tuple(name.name for name in statement.names)
-
-
-def not_one(found: Several, part: tree.Expression) -> Mistake:
-    """The mistake of several values where one is needed."""
-    count = in_words(len(found.values))
-    return Mistake(
-        "E0406",
-        f"`{found.name}` gives {count} values, and one is needed here",
-        part.span,
-        help=f"give them names first: {_left(len(found.values))} = {written(part.span)}",
-    )
-
-
-def assigned(statement: tree.Assignment, found: Value | Several | None) -> tuple[Value | None, ...]:
-    """The value of each name on the left. Mistake where there are more names than values, or fewer."""
-    wanted = len(statement.names)
-    if found is None:
-        return (None,) * wanted
-    values = found.values if isinstance(found, Several) else (found,)
-    if len(values) == wanted:
-        return values
-    span = statement.names[0].span
-    span = Span(span.source, span.start, statement.names[-1].span.end)
-    given = f"`{found.name}` gives" if isinstance(found, Several) else "this is"
-    raise Mistake(
-        "E0406",
-        f"{given} {counted(len(values), 'value', 'values')}, and {counted(wanted, 'name', 'names')} "
-        f"{'stands' if wanted == 1 else 'stand'} on the left",
-        span,
-        sides=[f"{written(statement.value.span)} {shown(found.axes)}"] if isinstance(found, Value) else (),
-        help=f"write {_left(len(values))} = {written(statement.value.span)}",
-    )
-
-
-def _left(count: int) -> str:
-    """`a, b`, for a message."""
-    return ", ".join("abcdefghijkl"[:count]) if count <= 12 else "a, b, ..."
 
 
 def _model_place(scope: Scope, source: Source) -> Span | None:

@@ -7,7 +7,7 @@ written and what does not depend on the mode is one node. Takes the syntax tree;
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from .. import tree
@@ -18,18 +18,28 @@ from .mistakes import Exhausted, Report
 
 def in_both(model: tree.Model, constants: Mapping[str, float]) -> Program:
     """The program. ModelError with every mistake."""
+    modes = _elaborated(model, constants, ())
+    # A step is one piece of memory where the axis of the steps comes first; which axes are scanned is known only now.
+    ranks = [modes[0].graph.rank(name) for name in modes[0].scanned]
+    if ranks != list(range(len(ranks))):
+        modes = _elaborated(model, constants, modes[0].scanned)
+    training, *prediction = (mode.program() for mode in modes)
+    return joined(training, *prediction) if prediction else training
+
+
+def _elaborated(model: tree.Model, constants: Mapping[str, float], first: Sequence[str]) -> list[Elaboration]:
+    """The model as in training, and, where it speaks of that, as in prediction too."""
     graph, report = Graph(), Report(model.span.source)
-    training = Elaboration(model, constants, graph, report, True)
-    prediction: Elaboration | None = None
+    modes = [Elaboration(model, constants, graph, report, True, first)]
     try:
-        training.run()
-        if training.walker.asked:
-            prediction = Elaboration(model, constants, graph, report, False)
-            prediction.run()
+        modes[0].run()
+        if modes[0].walker.asked:
+            modes.append(Elaboration(model, constants, graph, report, False, first))
+            modes[1].run()
     except Exhausted:
         pass
     report.check()
-    return joined(training.program(), prediction.program()) if prediction is not None else training.program()
+    return modes
 
 
 def joined(training: Program, prediction: Program) -> Program:

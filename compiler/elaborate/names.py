@@ -14,6 +14,7 @@ from . import calls, objectives
 from .arguments import recurring, unknown
 from .axes import descendants
 from .mistakes import Mistake, Report
+from .scans import faults
 from .scope import Scope
 
 _IN_DEF = (tree.Assignment, tree.Update, tree.Return)
@@ -29,6 +30,7 @@ _WORDS: dict[type, str] = {
     tree.Constant: "const",
     tree.Definition: "def",
     tree.Layer: "layer",
+    tree.Scan: "scan",
     tree.Yield: "yield",
     tree.Return: "return",
     tree.Output: "output",
@@ -78,7 +80,7 @@ def _block(owner: tree.Definition | tree.Layer, scope: Scope) -> Iterator[Mistak
                 if statement.drawn and isinstance(statement.initial, tree.Call):
                     yield from _expression(statement.initial.arguments, inner, owner)
             case tree.Scan():
-                yield calls.later("`scan`", statement.axis.span)
+                yield from _scan(statement, inner, owner)
                 inner.names.update(dict.fromkeys(statement.names))
                 continue
             case tree.Assignment():
@@ -107,6 +109,20 @@ def _block(owner: tree.Definition | tree.Layer, scope: Scope) -> Iterator[Mistak
         if isinstance(statement, tree.Return):
             help = "a function returns once, at its end"
             yield Mistake("E0221", "what stands after this `return` is never reached", statement.span, help=help)
+
+
+def _scan(statement: tree.Scan, scope: Scope, owner: tree.Definition | tree.Layer) -> Iterator[Mistake]:
+    yield from faults(statement)
+    for carry in statement.carries:
+        yield from _expression(carry.initial, scope, owner)
+    inner = Scope(outer=scope)
+    inner.names.update(dict.fromkeys(carry.name for carry in statement.carries))
+    for part in statement.body:
+        if isinstance(part, tree.Scan):
+            yield from _scan(part, inner, owner)
+        else:
+            yield from _expression(part.value if isinstance(part, tree.Assignment) else part, inner, owner)
+        inner.names.update((name, None) for name, _ in defined(part))
 
 
 def misplaced(statement: tree.Statement, home: str) -> Mistake:

@@ -83,25 +83,29 @@ class Update:
 def update(graph: Graph, statement: tree.Update, value: Value | None, scope: Scope) -> Update:
     """What the statement says. Mistake where it names no state, or the value is not of its axes."""
     name, span = statement.state.name, statement.state.span
+    if value is not None and value.node.free:
+        message = f"`{name}` would be updated at each step of a scan, and a state is updated once"
+        help = "apply this to what the scan yields, or carry the value along"
+        raise Mistake("E0443", message, statement.span, help=help)
     try:
         bound = scope.find(name)
     except KeyError:
         help = did_you_mean(name, scope.visible()) or f"declare it: state {name} = 0"
-        raise Mistake("E0430", f"there is no state `{name}`", span, help=help) from None
+        raise Mistake("E0440", f"there is no state `{name}`", span, help=help) from None
     if bound is None or value is None:
         raise Poisoned
     if not isinstance(bound, Value) or not isinstance(bound.node, Leaf) or bound.node.role != "state":
         help = f"only a state changes between steps: state {name} = 0"
-        raise Mistake("E0430", f"`{name}` is {kind(bound)}, and no state", span, help=help)
+        raise Mistake("E0440", f"`{name}` is {kind(bound)}, and no state", span, help=help)
     text = written(statement.value.span)
     if value.type == "bool":
         message = f"`{name}` is a number, and this is true or false"
         help = f"write if {text} then 1 else 0"
-        raise Mistake("E0431", message, statement.value.span, sides=[f"{text} {shown(value.axes)}: bool"], help=help)
+        raise Mistake("E0441", message, statement.value.span, sides=[f"{text} {shown(value.axes)}: bool"], help=help)
     more = [axis for axis in value.axes if axis not in bound.axes]
     if more:
         raise Mistake(
-            "E0431",
+            "E0441",
             f"the state `{name}` has no axis `{more[0].name}`, and this has",
             statement.value.span,
             sides=[f"{name} {shown(bound.axes)}   {text} {shown(value.axes)}"],
@@ -118,7 +122,7 @@ def _like(graph: Graph, value: Node, state: Leaf) -> Node:
 def twice(first: tree.Update, second: tree.Update) -> Mistake:
     """The mistake of two updates of one state in one body."""
     return Mistake(
-        "E0432",
+        "E0442",
         f"`{second.state.name}` is updated twice here",
         second.state.span,
         help="say in one line what it is after a step",
@@ -142,7 +146,7 @@ def updates_of(
         value, before = item.value, found.get(item.state.name)
         if isinstance(before, Constant):
             message = f"`{item.state.name}` is updated by a layer that is applied twice, and each time to a number"
-            report.add(Mistake("E0432", message, item.span, help="update it once, in the model"))
+            report.add(Mistake("E0442", message, item.span, help="update it once, in the model"))
         elif before is not None:
             value = _like(graph, _substituted(graph, value, {item.state.id: before}), item.state)
         found[item.state.name] = value

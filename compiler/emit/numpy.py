@@ -43,7 +43,8 @@ from . import changing
 from .allowed import verify
 from .names import Names
 from .numbers import length
-from .routine import RISKY, Ref, Routine
+from .ref import Ref
+from .routine import RISKY, Routine
 from .special import ROUTINES, support
 from .support import ALGEBRA, EXPAND, FACTOR, REFUSE, SUPPORT
 from .ufuncs import FUNCTIONS
@@ -308,7 +309,8 @@ def _kept_entry(item: Parameter | State, bounds: tuple[float | None, float | Non
 
 def _output_entry(name: str, node: Node, dtype: str, writer: _Writer) -> str:
     stored = {"float": dtype, "int": "int64", "bool": "bool"}[node.dtype]
-    return f'{{{_axes_entry(node.axes)}, "dtype": "{stored}", "needs": {_tuple(writer.needs(name))}}}'
+    axes = writer.program.shown(node.axes)
+    return f'{{{_axes_entry(axes)}, "dtype": "{stored}", "needs": {_tuple(writer.needs(name))}}}'
 
 
 def _objective_entry(objective: object, writer: _Writer) -> str:
@@ -496,7 +498,8 @@ class _Writer:
                 if place.home == "block":
                     # Along the rows the result is the whole array that the blocks were written to, or the input itself.
                     ref = Ref(routine.whole(place), ref.axes, "fixed")
-                text = f"{routine.use('array')}({routine.aligned(ref, node.names)})"
+                layout = [axis.name for axis in self.program.shown(node.axes)]
+                text = f"{routine.use('array')}({routine.aligned(ref, layout)})"
             else:
                 text = routine.note(routine.ref(node))
                 if title == "_Outputs":
@@ -650,6 +653,7 @@ class _Writer:
         text = "\n".join(
             [
                 *(line for line in routine.fixed_lines if not line.startswith("#")),
+                *routine.late_lines,
                 *routine.allocations.values(),
                 *routine.block_definitions.values(),
                 *(length(width, routine.lengths) for width in routine.row_bytes),

@@ -9,7 +9,7 @@ with `out=`, the part along the rows inside one loop over blocks. Every array ha
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import sympy
@@ -24,6 +24,7 @@ from ..graph import (
     Factor,
     Gather,
     Index,
+    Last,
     Leaf,
     LinearAlgebra,
     Map,
@@ -31,16 +32,20 @@ from ..graph import (
     PlaceSlice,
     Reduce,
     Relabel,
+    Scan,
     Scatter,
     Size,
     Slice,
     Spread,
     Stack,
+    Steps,
     Stop,
 )
 from ..plan import Buffer, Plan, is_alias, is_diagonal
+from .loops import write_scan
 from .names import Names
 from .numbers import integer, length, number
+from .ref import Groups, Ref
 from .special import ROUTINES
 from .ufuncs import ufunc
 
@@ -70,32 +75,6 @@ RISKY = frozenset(
 """Operations that may warn of an overflow or an invalid value, where the result is as it should be or is reported."""
 
 QUIET_REDUCTIONS = {"max": "maximum", "min": "minimum", "prod": "multiply", "any": "logical_or", "all": "logical_and"}
-
-
-@dataclass(frozen=True, slots=True)
-class Ref:
-    """How a value is written where it is used. `axes` stand in memory order; a scalar has none.
-
-    `binds` says how tightly a scalar's text holds together: 2 an atom, 1 a product, 0 a sum or looser.
-    """
-
-    text: str
-    axes: tuple[Axis, ...] = ()
-    home: str = "local"
-    contiguous: bool = True
-    binds: int = 2
-    memory: Ref | None = None  # the buffer that the value lies in, from which views are made
-
-    @property
-    def layout(self) -> tuple[str, ...]:
-        return tuple(axis.name for axis in self.axes)
-
-    def inside(self, binds: int) -> str:
-        """The text, in brackets where it holds together less than is needed."""
-        return self.text if self.binds >= binds else f"({self.text})"
-
-
-Groups = tuple[tuple[str, ...], ...]
 
 
 class Routine:
@@ -148,10 +127,18 @@ class Routine:
             for node in plan.sections[time]:
                 for operand in node.operands:
                     self.uses[operand.id] = self.uses.get(operand.id, 0) + 1
+        for scan in plan.regions.scans:
+            body = plan.regions.body(scan)
+            # What a body reads from outside is computed once before it, and not in each step.
+            read = [o for node in body.nodes for o in node.operands] + list(body.captured) * 2
+            for operand in (*read, *(steps.operands[1] for steps in body.kept)):
+                self.uses[operand.id] = self.uses.get(operand.id, 0) + 1
         for root in plan.roots:
             self.uses[root.id] = self.uses.get(root.id, 0) + 1
         self.rows_name = names.fresh("block_rows")
         self.direct: dict[int, Ref] = {}
+        self.buffers = plan.buffers  # of the section, or of the scan's body, that is written
+        self.lasts: dict[tuple[int, int], Ref] = {}  # what scans have carried to their ends
         self.factors: dict[tuple[int, ...], str] = {}
         self._buffer_names: dict[str, str] = {}
 
@@ -162,11 +149,17 @@ class Routine:
         for time in ("bind", "step", "block", "finish"):
             self.section = time
             for node in self.plan.sections[time]:
-                self._remark = self.remark(node)
                 if time == "bind":
+                    self._remark = self.remark(node)
                     self._bind(node)
-                elif not (is_alias(node) and node.id in self.direct):
-                    self._step(node)
+                else:
+                    self.write_node(node)
+
+    def write_node(self, node: Node) -> None:
+        """One node of the current section, or of a scan's body."""
+        self._remark = self.remark(node)
+        if not (is_alias(node) and node.id in self.direct):
+            self._step(node)
 
     def use(self, name: str) -> str:
         """A NumPy function, to be imported."""
@@ -353,7 +346,7 @@ class Routine:
             case Spread():
                 inner = self.ref(node.operands[0])
                 shape = self._shape(node.axes)
-                self.say(f"{name} = {self.use('full')}({shape}, {self.aligned(inner, layout)}, {self._dtype(node)})")
+                self.say(f"{name} = {self.use('full')}({shape}, {self.aligned(inner, layout)}, {self.dtype_of(node)})")
             case Factor():
                 self._factored(node, name)
             case LinearAlgebra():
@@ -365,10 +358,10 @@ class Routine:
             case Gather():
                 self.say(f"{name} = {self._gathered(node)}")
             case PlaceSlice():
-                self.say(f"{name} = {self.use('zeros')}({self._shape(node.axes)}, {self._dtype(node)})")
+                self.say(f"{name} = {self.use('zeros')}({self._shape(node.axes)}, {self.dtype_of(node)})")
                 self._place(node, self.bound[node.id])
             case Scatter():
-                self.say(f"{name} = {self.use('zeros')}({self._shape(node.axes)}, {self._dtype(node)})")
+                self.say(f"{name} = {self.use('zeros')}({self._shape(node.axes)}, {self.dtype_of(node)})")
                 self._scattered(node, self.bound[node.id])
             case _:
                 raise TypeError(type(node).__name__)
@@ -380,6 +373,7 @@ class Routine:
         written |= {item.leaf.id: item.axes for item in program.states}
         # Noise is drawn into an array of ours: its rows lead.
         written |= {i.leaf.id: tuple(sorted(i.axes, key=lambda a: a.name != program.rows)) for i in program.noise}
+        written |= {leaf.id: program.shown(leaf.axes) for leaf in program.cotangents}
         return written.get(node.id, node.axes)
 
     def _rows_first(self, node: Node) -> None:
@@ -392,7 +386,8 @@ class Routine:
             self.say(f"{name} = {self.use('ascontiguousarray')}({ref.text}.transpose({turn}))")
             self.bound[node.id] = Ref(name, tuple(turned), "fixed")
 
-    def _dtype(self, node: Node) -> str:
+    def dtype_of(self, node: Node) -> str:
+        """The type of the node's array, as text."""
         return {"bool": '"bool"', "int": '"int64"'}.get(node.dtype, "DTYPE")
 
     def _shape(self, axes: Sequence[Axis]) -> str:
@@ -434,6 +429,14 @@ class Routine:
             self._parameter(node)
             return
         match node:
+            case Scan():
+                write_scan(self, node)
+                return
+            case Steps():
+                return
+            case Last():
+                self.refs[node.id] = self.lasts[node.scan.id, node.part]
+                return
             case Relabel() | Stop() if node.axes:
                 self.refs[node.id] = self._renamed(node, self.ref(node.operands[0]))
                 return
@@ -553,7 +556,7 @@ class Routine:
         return self.note(self.views[key])
 
     def _sum_name(self, node: Node) -> str:
-        key = self.plan.buffers[node.id].name
+        key = self.buffers[node.id].name
         return self._buffer_name(key, f"sum_{self.label(node)[0]}")
 
     def _buffer_name(self, key: str, name: str) -> str:
@@ -568,7 +571,7 @@ class Routine:
             found = self.direct[node.id]
             self.note(found)
             return found
-        buffer = self.plan.buffers[node.id]
+        buffer = self.buffers[node.id]
         if node.id in self.plan.sums:
             whole = self._sum_name(node)
             part = self._buffer_name(f"{buffer.name}.part", f"part_{self.label(node)[0]}")
@@ -588,7 +591,7 @@ class Routine:
             if name is None:
                 whole, name = self.names.fresh(f"all_{label}"), self.names.fresh(f"some_{label}")
                 self._buffer_names[buffer.name] = name
-                self.allocations[whole] = f"{self.use('empty')}({self._shape(buffer.axes)}, {self._dtype(node)})"
+                self.allocations[whole] = f"{self.use('empty')}({self._shape(buffer.axes)}, {self.dtype_of(node)})"
                 self.block_definitions[name] = f"{whole}[rows]"
             self.used["block"][name] = None
             return Ref(name, buffer.axes, "block", True)

@@ -180,6 +180,26 @@ class Rename:
     pairs: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Recurrence:
+    """A scan along an axis: what is carried with what it starts with and what comes next, and what is seen of one step
+    with the array that it is a step of."""
+
+    axis: str
+    backward: bool
+    carried: tuple[tuple[Named, Formula, Formula], ...]
+    stepped: tuple[tuple[Named, Formula], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AllSteps:
+    """A value of a scan's body at each of its steps."""
+
+    axis: str
+    scan: Formula
+    value: Formula
+
+
 Formula = (
     Number
     | Named
@@ -202,6 +222,8 @@ Formula = (
     | Select
     | Place
     | Rename
+    | Recurrence
+    | AllSteps
 )
 
 ATOMS = (Number, Named, Free, Adjoint, Reference, Length, Count, Ones)
@@ -247,6 +269,13 @@ def parts(formula: Formula) -> tuple[Formula, ...]:
             return tuple(part for part in found if part is not None)
         case Place():
             return (formula.body,)
+        case Recurrence():
+            return (
+                *(part for _, *both in formula.carried for part in both),
+                *(whole for _, whole in formula.stepped),
+            )
+        case AllSteps():
+            return (formula.scan, formula.value)
     return ()
 
 
@@ -472,6 +501,10 @@ def axes(formula: Formula) -> frozenset[str]:
             return kept | (axes(formula.start) if formula.start is not None else frozenset())
         case Place():
             return axes(formula.body) | {formula.at.axis}
+        case Recurrence():
+            return frozenset()
+        case AllSteps():
+            return axes(formula.value) | {formula.axis}
         case Rename():
             to = dict(formula.pairs)
             return frozenset(to.get(axis, axis) for axis in axes(formula.body))

@@ -14,6 +14,7 @@ from sympy import Expr, Integer
 from .formula import (
     Adjoint,
     Algebra,
+    AllSteps,
     Apply,
     Choice,
     Compare,
@@ -30,6 +31,7 @@ from .formula import (
     Place,
     Power,
     Product,
+    Recurrence,
     Reference,
     Rename,
     Select,
@@ -203,6 +205,11 @@ class _Latex:
             case Place():
                 operator = rf"\operatorname{{place}}_{{{self.selection(formula.at)}}}"
                 return ATOM, rf"{operator}\left({self.at(formula.body, LOGIC_LEVEL)}\right)"
+            case Recurrence():
+                return ATOM, self.recurrence(formula)
+            case AllSteps():
+                inner = f"{self.at(formula.scan, LOGIC_LEVEL)}, {self.at(formula.value, LOGIC_LEVEL)}"
+                return ATOM, rf"\operatorname{{steps}}\left({inner}\right)"
             case Rename():
                 return POWER, self.rename(formula)
         raise TypeError(f"no LaTeX for {type(formula).__name__}")
@@ -292,6 +299,16 @@ class _Latex:
         command = {"logdet": r"\log\det", "det": r"\det"}.get(formula.operator) or self.operator(formula.operator)
         arguments = ", ".join(self.at(argument, LOGIC_LEVEL) for argument in formula.arguments)
         return rf"{command}{_subscript((formula.rows, formula.columns))}\left({arguments}\right)"
+
+    def recurrence(self, formula: Recurrence) -> str:
+        """What is carried with an arrow from its start to its next value; what is seen of a step lies in its array."""
+        parts = [rf"{self.leaf(of)} \in {self.at(whole, LOGIC_LEVEL)}" for of, whole in formula.stepped]
+        parts += [
+            rf"{self.leaf(of)} \colon {self.at(start, LOGIC_LEVEL)} \mapsto {self.at(following, LOGIC_LEVEL)}"
+            for of, start, following in formula.carried
+        ]
+        arrow = r"\leftarrow " if formula.backward else r"\rightarrow "
+        return rf"\operatorname{{scan}}_{{{arrow}{name(formula.axis)}}}\left({', '.join(parts)}\right)"
 
     def selection(self, formula: Select) -> str:
         start = "" if formula.start is None else self.at(formula.start, SUM)

@@ -1,7 +1,9 @@
 """Formulas as text, in the language's own syntax: what is printed here could be written in a model.
 
-Brackets stand only where the grammar needs them. Two things the language cannot say: the derivative of the objective by
-a named value, `d loss/d z`, and the adjoint of a slice, `place[t = 1:](x)`: x at those positions, and 0 elsewhere.
+Brackets stand only where the grammar needs them. What the language cannot say: the derivative of the objective by a
+named value, `d loss/d z`; the adjoint of a slice, `place[t = 1:](x)`: x at those positions, and 0 elsewhere; a scan
+backward, on one line; `steps(t1, e)`, the values of e at all steps of the scan t1, and `last(t1, h)`, what it carries
+as h behind its last step.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from sympy import Expr
 from .formula import (
     Adjoint,
     Algebra,
+    AllSteps,
     Apply,
     Choice,
     Compare,
@@ -29,6 +32,7 @@ from .formula import (
     Place,
     Power,
     Product,
+    Recurrence,
     Reference,
     Rename,
     Select,
@@ -118,6 +122,10 @@ class _Text:
                 return ATOM, f"{self.at(formula.body, ATOM)}[{self.selection(formula)}]"
             case Place():
                 return ATOM, f"place[{self.selection(formula.at)}]({self.at(formula.body, CHOICE)})"
+            case Recurrence():
+                return CHOICE, self.recurrence(formula)
+            case AllSteps():
+                return ATOM, f"steps({self.at(formula.scan, CHOICE)}, {self.at(formula.value, CHOICE)})"
             case Rename():
                 pairs = ", ".join(f"{before} -> {after}" for before, after in formula.pairs)
                 return ATOM, f"{self.at(formula.body, ATOM)}[{pairs}]"
@@ -156,6 +164,13 @@ class _Text:
             case "and":
                 return AND, " and ".join(self.at(argument, NOT) for argument in formula.arguments)
         return OR, " or ".join(self.at(argument, AND) for argument in formula.arguments)
+
+    def recurrence(self, formula: Recurrence) -> str:
+        starts = ", ".join(f"{of.name} = {self.at(start, CHOICE)}" for of, start, _ in formula.carried)
+        over = ", ".join(f"{of.name} in {self.at(whole, CHOICE)}" for of, whole in formula.stepped)
+        nexts = "; ".join(f"{of.name} = {self.at(following, CHOICE)}" for of, _, following in formula.carried)
+        head = f"scan {formula.axis}{' backward' if formula.backward else ''}"
+        return f"{head}{f' with {starts}' if starts else ''}{f' over {over}' if over else ''}: {nexts}"
 
     def selection(self, formula: Select) -> str:
         start = "" if formula.start is None else self.at(formula.start, CHOICE)

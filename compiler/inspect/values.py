@@ -15,6 +15,7 @@ from ..graph import (
     Contract,
     Gather,
     Index,
+    Last,
     Leaf,
     LinearAlgebra,
     Map,
@@ -29,6 +30,7 @@ from ..graph import (
     Slice,
     Spread,
     State,
+    Steps,
     Stop,
     reachable,
 )
@@ -74,14 +76,17 @@ def values(program: Program) -> tuple[Description, ...]:
     order = sorted(nodes, key=lambda name: program.spans[name].start if name in program.spans else -1)
     found = []
     for name in order:
-        modes = [("training", nodes[name]), *([("prediction", predicted[name])] if name in predicted else [])]
+        # What has one formula in both modes differs only in what that stands on, which is told where it is defined.
+        told = [_rule(node, name, None, names) for node in (nodes[name], predicted.get(name, nodes[name]))]
+        differs = told[0] != told[1]
+        modes = [("training", nodes[name]), *([("prediction", predicted[name])] if differs else [])]
         for mode, node in modes:
             leaf = node.role if name in written and isinstance(node, Leaf) else None
             leaf = "parameter" if name in parameters else leaf
             if leaf is None and isinstance(node, Constant):
                 leaf = "constant"
             rule = between.get(name) or _rule(node, name, leaf, names)
-            rule = f"in {mode}, {rule}" if name in predicted else rule
+            rule = f"in {mode}, {rule}" if differs else rule
             if leaf is None and node.id not in computed:
                 rule = f"not computed: nothing needs it ({rule})"
             span = program.spans.get(name)
@@ -129,7 +134,7 @@ def _needed(program: Program) -> set[int]:
         waiting: list[Node] = [objective.value]
         while waiting:
             node = waiting.pop()
-            if node.id not in below and not isinstance(node, Stop) and node.dtype == "float":
+            if node.id not in below and not isinstance(node, Stop) and node.dtype in ("float", "loop"):
                 below[node.id] = node
                 waiting.extend(node.operands)
         varying = {p.leaf.id for p in program.parameters if p.name in objective.over}
@@ -169,6 +174,8 @@ def _words(node: Node) -> str:
     match node:
         case Constant():
             return "constant"
+        case Leaf():
+            return "one step"
         case Index():
             return "index"
         case Size():
@@ -196,6 +203,10 @@ def _words(node: Node) -> str:
             return f"{node.operator} over {_listed([node.rows.name, node.columns.name])}"
         case Stop():
             return "stop: no derivative"
+        case Steps():
+            return f"all steps of a scan along {node.scan.along.name}"
+        case Last():
+            return f"behind the last step of a scan along {node.scan.along.name}"
     raise TypeError(f"no words for {type(node).__name__}")
 
 

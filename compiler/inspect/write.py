@@ -22,6 +22,7 @@ from ..graph import (
     Factor,
     Gather,
     Index,
+    Last,
     Leaf,
     LinearAlgebra,
     Map,
@@ -30,18 +31,22 @@ from ..graph import (
     Program,
     Reduce,
     Relabel,
+    Scan,
     Scatter,
     Size,
     Slice,
     Spread,
     Stack,
+    Steps,
     Stop,
+    people,
     placeholder,
 )
 from .formula import (
     ZERO,
     Adjoint,
     Algebra,
+    AllSteps,
     Apply,
     Compare,
     Count,
@@ -55,6 +60,7 @@ from .formula import (
     Ones,
     Over,
     Place,
+    Recurrence,
     Reference,
     Rename,
     Select,
@@ -122,6 +128,9 @@ class Writer:
     def _shortened(self, node: Node, written: Formula, uses: int, forced: bool) -> Formula:
         if node.id in self.names:
             return self.names[node.id]
+        if isinstance(node, Scan):
+            self.lines[node.id] = written
+            return Reference(node.id, ())
         if uses == 0 or plain(written):
             return written
         label = self.adjoints.get(node.id)
@@ -186,7 +195,7 @@ def rule(node: Node, operands: Sequence[Formula], writer: Writer) -> Formula:
 
 @rule.register
 def _leaf(node: Leaf, operands: Sequence[Formula], writer: Writer) -> Formula:
-    return writer.names.get(node.id, Named(node.name, node.names))
+    return writer.names.get(node.id, Named(people(node) if node.role == "local" else node.name, node.names))
 
 
 @rule.register
@@ -286,6 +295,27 @@ def _ones(wide: Sequence[Axis]) -> Formula:
 @rule.register
 def _linear_algebra(node: LinearAlgebra, operands: Sequence[Formula], writer: Writer) -> Formula:
     return Algebra(node.operator, node.rows.name, node.columns.name, tuple(operands))
+
+
+@rule.register
+def _scan(node: Scan, operands: Sequence[Formula], writer: Writer) -> Formula:
+    count = len(node.carried)
+    starts, nexts, wholes = operands[:count], operands[count : 2 * count], operands[2 * count :]
+    carried = [Named(people(leaf), leaf.names) for leaf in node.carried]
+    stepped = [Named(people(leaf), leaf.names) for leaf in node.stepped]
+    triples = tuple(zip(carried, starts, nexts, strict=True))
+    return Recurrence(node.along.name, node.backward, triples, tuple(zip(stepped, wholes, strict=True)))
+
+
+@rule.register
+def _steps(node: Steps, operands: Sequence[Formula], writer: Writer) -> Formula:
+    return AllSteps(node.scan.along.name, *operands)
+
+
+@rule.register
+def _last(node: Last, operands: Sequence[Formula], writer: Writer) -> Formula:
+    leaf = node.scan.carried[node.part]
+    return Apply("last", (operands[0], Named(people(leaf), leaf.names)))
 
 
 @rule.register
