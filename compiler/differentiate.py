@@ -41,6 +41,7 @@ from .graph import (
     Spread,
     Steps,
     Stop,
+    depends,
     people,
     placeholder,
 )
@@ -73,7 +74,8 @@ def differentiate(program: Program, written: Program | None = None) -> Program:
         found = sweep(graph, [(objective.value, graph.constant(1))], leaves)
         gradients[objective.name] = _of_parameters(program, found)
         adjoints[objective.name] = {name: found[node.id] for name, node in program.named if node.id in found}
-    depending = {name for name, node in (written or program).outputs if node.dtype == "float" and node.trained}
+    as_written = (written or program).outputs
+    depending = {name for name, node in as_written if node.dtype == "float" and depends(node, "parameter")}
     seeded = [(name, node) for name, node in program.outputs if name in depending]
     cotangents = tuple(graph.leaf("cotangent", name, node.axes) for name, node in seeded)
     pairs = [(node, leaf) for (_, node), leaf in zip(seeded, cotangents, strict=True)]

@@ -1,7 +1,8 @@
 """When each value is computed, and where it lives: a lowered program in, a `Plan` out.
 
-Every node gets a time. `compile`: a number. `bind`: depends on data alone, computed once. `step`: depends on
-parameters, not on rows. `block`: depends on parameters and rows, computed for each block of rows in reused buffers.
+Every node gets a time. `compile`: a number. `bind`: depends on data alone, computed once; noise lies in arrays that
+are there from then on, and what depends on it is not of this time. `step`: depends on parameters, states or noise, not
+on rows. `block`: on these and on rows, computed for each block of rows in reused buffers.
 `finish`: sums over rows, and what follows from them. Where a value along the rows needs another row's (a sum over
 rows used in each row, a shift along the rows) the rows cannot be cut, and all of it is computed in one piece, at the
 time `step`.
@@ -40,6 +41,9 @@ from .graph import (
 )
 from .loops import Regions
 from .simplify.cost import elements
+
+IN_VECTOR = ("parameter", "state")
+"""Roles of the leaves that lie in the flat vector."""
 
 TIMES = ("compile", "bind", "step", "block", "finish")
 PREFIXES = {"step": "s", "block": "b", "finish": "f"}
@@ -307,14 +311,21 @@ def _wide(nodes: Sequence[Node], rows: str) -> frozenset[int]:
 
 def _times(nodes: Sequence[Node], rows: str | None, wide: frozenset[int] = frozenset()) -> dict[int, str]:
     times: dict[int, str] = {}
+    drawn: set[int] = set()  # noise, and what depends on it
     for node in nodes:
+        if (isinstance(node, Leaf) and node.role == "noise") or any(o.id in drawn for o in node.operands):
+            drawn.add(node.id)
         if isinstance(node, Constant):
             times[node.id] = "compile"
-        elif isinstance(node, Index | Size) or (isinstance(node, Leaf) and node.role != "parameter"):
+        elif isinstance(node, Index | Size) or (isinstance(node, Leaf) and node.role not in IN_VECTOR):
             times[node.id] = "bind"
         elif isinstance(node, Leaf | Scan | Steps | Last):
             times[node.id] = "step"
-        elif all(times[o.id] in ("compile", "bind") for o in node.operands) and node.id not in wide:
+        elif (
+            node.id not in drawn
+            and node.id not in wide
+            and all(times[o.id] in ("compile", "bind") for o in node.operands)
+        ):
             times[node.id] = "bind"
         elif rows is not None and rows in node.names:
             times[node.id] = "block"

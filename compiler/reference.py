@@ -68,7 +68,7 @@ class ShapeMismatch(ValueError):
 
 @dataclass(eq=False)
 class MissingValue(KeyError):
-    """A leaf that the roots need was given no value. `role` is "parameter", "input" or "cotangent"."""
+    """A leaf that the roots need was given no value. `role` is that of the leaf."""
 
     role: str
     name: str
@@ -82,10 +82,10 @@ def evaluate(
 ) -> list[Array]:
     """The value of each root, with its axes in the order of `root.axes`.
 
-    `values` holds inputs and cotangents by name, `parameters` the *unconstrained* values of the parameters; each with
-    its axes as the model writes them. float64, or complex128 where a value is complex; with `digits`, arrays of mpmath
-    numbers of that many digits. Only what the roots need has to be there. Raises ShapeMismatch and MissingValue;
-    IndexError where an index lies outside its axis.
+    `values` holds inputs, noise and cotangents by name, `parameters` the states and the *unconstrained* values of the
+    parameters; each with its axes as the model writes them. float64, or complex128 where a value is complex; with
+    `digits`, arrays of mpmath numbers of that many digits. Only what the roots need has to be there. Raises
+    ShapeMismatch and MissingValue; IndexError where an index lies outside its axis.
     """
     with np.errstate(all="ignore"), mpmath.workdps(digits or mpmath.mp.dps):
         regions = Regions(roots)
@@ -400,15 +400,16 @@ class Setting:
 
 
 def _setting(program: Program, leaves: Sequence[Leaf], values: Values, parameters: Values, of: Arithmetic) -> Setting:
-    moved = (*program.parameters, *program.tangents)
-    bordering = [(p.leaf, p.axes) for p in moved] + [(i.leaf, i.axes) for i in program.inputs]
+    bordering = [(p.leaf, p.axes) for p in (*program.parameters, *program.tangents)]
+    bordering += [(s.leaf, s.axes) for s in program.states]
+    bordering += [(i.leaf, i.axes) for i in program.inputs] + [(n.leaf, n.axes) for n in program.noise]
     written = {leaf.id: axes for leaf, axes in bordering}
     given: dict[int, Array] = {}
     lengths: dict[Symbol, int] = {}
     # Data that the roots do not need still tell lengths, where they were given.
     telling = list({leaf.id: leaf for leaf in (*leaves, *(leaf for leaf, _ in bordering))}.values())
     for leaf in telling:
-        table = parameters if leaf.role == "parameter" else values
+        table = parameters if leaf.role in ("parameter", "state") else values
         if leaf.name not in table and leaf not in leaves:
             continue
         if leaf.name not in table:

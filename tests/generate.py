@@ -75,6 +75,7 @@ class Writer:
     callees: list[Callee] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
     taps: set[str] = field(default_factory=set)
+    modes: bool = False  # whether the model speaks of `training`
     budget: int = 40
 
     # --- choices
@@ -188,6 +189,8 @@ class Writer:
     def truth(self, within: Axes, depth: int) -> Value:
         self.budget -= 1
         known = self.candidates(within, lambda v: v.type == "bool")
+        if self.modes and self.maybe(25):
+            return Value("training", {}, "bool")
         choice = self.draw(st.integers(0, 9)) if depth > 0 and self.budget > 0 else 0
         if choice <= 1 and known:
             placed = self.placed(self.one(known), within)
@@ -631,6 +634,16 @@ PARAMETERS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("o", (), " >= 0.25"),
 )
 
+NOISE: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("eps", ("n", "k")),
+    ("rain", ("n", "t")),
+    ("dust", ("j",)),
+    ("xi", ()),
+)
+DRAWN = ("normal(0, 1)", "normal(1, std=0.5)", "uniform(-1, 1)", "bernoulli(0.3)", "exponential(2)")
+
+STATES: tuple[tuple[str, tuple[str, ...]], ...] = (("kept", ("k",)), ("grid", ("k", "j")), ("count", ()))
+
 STARTS: Mapping[str, tuple[str, ...]] = {
     "": ("", " = 0.3", " ~ normal(0, 1)", " ~ uniform(-1, 1)", " ~ glorot()", " ~ he()", " ~ normal(0, std=0.5)"),
     " > 0": ("", " = 1", " = 0.5", " ~ uniform(0.5, 2)"),
@@ -689,6 +702,8 @@ def models(draw: Any, rows: bool | None = None, depth: int = 3) -> str:
     if w.maybe(40):
         declarations.append(f"const l2 = {w.one(('1e-3', '0.5', '2 * 0.25'))}")
         w.values.append(Value("l2", {}))
+    states = _between_steps(w, declarations, known)
+    w.modes = w.maybe(20)
     lines += declarations
     w.axes = [*sorted(known - {"t"}, reverse=True), *(["t"] if "t" in known else []), "k'", "s"]
     if w.maybe(15):
@@ -708,8 +723,16 @@ def models(draw: Any, rows: bool | None = None, depth: int = 3) -> str:
         lines.append(f"h{i} = {value.text}")
         w.values += [Value(f"h{i}", value.axes)] * 3
 
+    _pair(w, lines)
+
     parameter = w.one(parameters)
     lines.append(f"{_objective(w, parameter, depth)}{_over(w, parameter, parameters)}")
+    if w.maybe(15):
+        parameter = w.one(parameters)
+        lines.append(f"{_objective(w, parameter, depth - 1, 'other = ')}{_over(w, parameter, parameters)}")
+    for name, axes in states:
+        w.budget = 8
+        lines.append(f"update {name} = 0.9 * {name} + 0.1 * {w.number(dict.fromkeys(axes, ''), 2).text}")
     for i in range(w.one((0, 1, 1, 2))):
         lines.append(f"output out{i} = {_output(w)}")
     for i in range(w.one((0, 0, 1, 2))):
@@ -717,6 +740,37 @@ def models(draw: Any, rows: bool | None = None, depth: int = 3) -> str:
     used = [f"use {', '.join(f'nn.{name}' for name in LIBRARY if name in w.used)}"] if w.used else []
     taps = [f"axis {', '.join(f'{tap}: {n}' for tap, n in TAPS.items() if tap in w.taps)}"] if w.taps else []
     return "\n".join([*used, *taps, *lines, ""])
+
+
+def _between_steps(w: Writer, declarations: list[str], known: set[str]) -> list[tuple[str, tuple[str, ...]]]:
+    """Noise and states; the states that are to be updated."""
+    for name, axes in w.some([entry for entry in NOISE if set(entry[1]) <= known], 12):
+        order = list(w.draw(st.permutations(axes)))
+        declarations.append(f"noise {name}{_axes(order)} ~ {w.one(DRAWN)}")
+        w.values.append(Value(name, dict.fromkeys(order, "")))
+    states = w.some(STATES, 10)
+    for name, axes in states:
+        declarations.append(f"state {name}{_axes(axes)}{w.one(('', ' = 0.5'))}")
+        w.values.append(Value(name, dict.fromkeys(axes, "")))
+    return [state for state in states if w.maybe(80)]
+
+
+def _axes(names: Sequence[str]) -> str:
+    return f"[{', '.join(names)}]" if names else ""
+
+
+def _pair(w: Writer, lines: list[str]) -> None:
+    """A function of two values, and what it gives for one argument."""
+    if not w.maybe(12):
+        return
+    lines += ["def pair[a](a0[a]):", "    lower = min[a](a0)", "    return lower, a0 - lower"]
+    axis = w.one(w.axes)
+    others = [other for other in w.axes if other != axis]
+    within = {axis: "", **dict.fromkeys(w.some(others, 20)[:1], "")}
+    w.budget = 8
+    inner = w.along(w.number(within, 2), axis, "")
+    lines.append(f"low, rest = pair[{axis}]({inner.text})")
+    w.values += [Value("low", _without(inner, axis)), Value("rest", inner.axes)]
 
 
 def _functions(w: Writer, lines: list[str]) -> None:
@@ -825,7 +879,7 @@ def _scan(w: Writer, lines: list[str], name: str, indent: str, depth: int) -> No
     w.values += [Value(n, {along: "", **value.axes}) for n, value in zip(names, yielded, strict=False)] * 2
 
 
-def _objective(w: Writer, parameter: tuple[str, tuple[str, ...], str], depth: int) -> str:
+def _objective(w: Writer, parameter: tuple[str, tuple[str, ...], str], depth: int, named: str | None = None) -> str:
     """A scalar that surely depends on the parameter."""
     w.budget = 24
     new = w.fresh({})
@@ -836,7 +890,7 @@ def _objective(w: Writer, parameter: tuple[str, tuple[str, ...], str], depth: in
     name, axes, _ = parameter
     own = f"{name}^2" if not axes else w.one((f"sum({name}^2)", f"mean(cos({name}))", f"sum({name} * {name})"))
     sense = w.one(("minimize", "minimize", "minimize", "maximize"))
-    named = w.one(("", "", "cost = "))
+    named = w.one(("", "", "cost = ")) if named is None else named
     return f"{sense} {named}{whole} + {w.one(('0.1', '1'))} * {own}"
 
 

@@ -176,7 +176,7 @@ def names_of(program: Program) -> dict[int, Formula]:
         found.setdefault(parameter.value.id, Named(parameter.name, parameter.value.names))
     for given in program.inputs:
         found.setdefault(given.leaf.id, Named(given.name, given.leaf.names))
-    for name, node in (*program.named, *program.outputs, *program.metrics):
+    for name, node in (*program.named, *program.predicted, *program.outputs, *program.metrics):
         if not isinstance(node, Constant):
             found.setdefault(node.id, Named(name, node.names))
     for parameter in program.parameters:
