@@ -525,7 +525,7 @@ def test_layers_of_the_library(layer: str, argument: str, axes: tuple[str, ...])
 def test_every_name_of_the_library_is_tested() -> None:
     statements = parse(Source("nn.model", grammar.text("nn.model"))).statements
     tested = {call.split("(")[0].split("[")[0] for call in LIBRARY} | {"Linear", "LayerNorm", "RMSNorm", "Embedding"}
-    tested |= {"PReLU", "Bilinear", "InstanceNorm", "Attention", "CrossAttention"}
+    tested |= {"PReLU", "Bilinear", "InstanceNorm", "Attention", "CrossAttention", "BatchNorm", "Dropout"}
     assert {getattr(statement, "name", None) for statement in statements} == tested
 
 

@@ -20,7 +20,8 @@ Array = npt.NDArray[Any]
 HEAD = """
 axis k: 3, j: 2, vocab: 5
 use nn.mse, nn.mae, nn.huber, nn.cross_entropy, nn.binary_cross_entropy, nn.logistic_loss, nn.hinge, nn.gaussian_nll
-use nn.gelu, nn.gelu_tanh, nn.silu, nn.mish, nn.softsign, nn.selu, nn.log_sigmoid, nn.logaddexp, nn.LayerNorm, nn.RMSNorm, nn.Linear
+use nn.gelu, nn.gelu_tanh, nn.silu, nn.mish, nn.softsign, nn.selu, nn.log_sigmoid, nn.logaddexp
+use nn.LayerNorm, nn.RMSNorm, nn.Linear
 input x[n, k], y[n], s[n, t], label[n]: k, token[n, t]: vocab, flag[n]: bool
 param w[k], A[k, j], E[vocab, j], b, r in (0, 1), q > 2
 fc = Linear[k, j]

@@ -414,10 +414,13 @@ RULES: dict[str, Rule] = {
 CONTRACTIONS = ("sum", "mean")
 """Functions whose argument is seen as a product."""
 
+DERIVATIVES = ("grad", "hessian", "hvp", "jacobian", "jvp", "vjp")
+"""Functions whose brackets hold a value: `grad[w](e)`. Their rules stand in `derivatives.py`."""
+
 ARRAYS = ("index", "size", "zeros", "ones")
 """Functions of axes alone: `index[k]`."""
 
-LATER = ("window", "concat", "split", "flatten", "cumsum", "cumprod", "sort", "scan")
+LATER = ("scan",)
 """Functions of the language that this version does not compile."""
 
 

@@ -82,6 +82,10 @@ class Report:
         if len(self._found) >= MOST_DIAGNOSTICS:
             raise Exhausted
 
+    def found(self) -> bool:
+        """Whether there is any mistake."""
+        return bool(self._found)
+
     def check(self) -> None:
         """Raise ModelError with all mistakes, in the order of the source, if there are any."""
         if self._found:

@@ -50,7 +50,7 @@ NAMES: dict[type, str] = {
 
 FUNCTIONS = frozenset(NAMES.values()) | frozenset(
     "add subtract multiply divide negative square sqrt power greater where copyto take dot matmul einsum argmax argmin "
-    "arange array asarray ascontiguousarray empty full ones zeros errstate".split()
+    "argsort arange array asarray ascontiguousarray empty full ones zeros errstate".split()
 )
 """What is written `from numpy import ...`: nothing else is imported by a module, whatever its model."""
 
