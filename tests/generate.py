@@ -828,7 +828,7 @@ def _scan(w: Writer, lines: list[str], name: str, indent: str, depth: int) -> No
         return
     along = w.one(plain)
     outer, outer_axes, outer_callees = w.values, w.axes, w.callees
-    w.axes = [axis for axis in outer_axes if axis != along]
+    w.axes = [axis for axis in outer_axes if root(axis) != root(along)]
     w.callees = [c for c in w.callees if along not in (*c.given, *c.gives)]
     carried = []
     starts = []
