@@ -13,7 +13,7 @@ from itertools import pairwise
 from sympy import Add, expand
 
 from .arrays import Accumulate, Concat, Flatten, PlaceWindow, Recurrence, Split, Window
-from .graph import Constant, Contract, LinearAlgebra, Map, Node, Program, Reduce, reachable
+from .graph import Constant, Contract, LinearAlgebra, Map, Node, Program, Reduce, Scan, reachable
 from .source import Diagnostic, ModelError, Source, Span
 
 
@@ -36,9 +36,14 @@ def checked(program: Program, before: Program | None = None) -> Program:
     for (_, node), (_, old) in zip(program.outputs, before.outputs if before else (), strict=False):
         if (node.names, node.dtype) != (old.names, old.dtype):
             raise Malformed(node, "an output has other axes or another type than it had")
+    for node in program.roots():
+        if node.free:
+            raise Malformed(node, "it depends on the step of a scan, and stands outside")
     for node in reachable(program.roots()):
         if graph.nodes[node.id] is not node:
             raise Malformed(node, "it is not of this graph")
+        if isinstance(node, Scan) and node.binds & frozenset[int]().union(*(o.free for o in node.sequences)):
+            raise Malformed(node, "a sequence depends on its own step")
         if any(operand.id >= node.id for operand in node.operands):
             raise Malformed(node, "an operand stands behind it")
         if any(graph.rank(first) >= graph.rank(second) for first, second in pairwise(node.names)):

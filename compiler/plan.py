@@ -1,7 +1,8 @@
 """When each value is computed, and where it lives: a lowered program in, a `Plan` out.
 
-Every node gets a time. `compile`: a number. `bind`: depends on data alone, computed once. `step`: depends on
-parameters, not on rows. `block`: depends on parameters and rows, computed for each block of rows in reused buffers.
+Every node gets a time. `compile`: a number. `bind`: depends on data alone, computed once; noise lies in arrays that
+are there from then on, and what depends on it is not of this time. `step`: depends on parameters, states or noise, not
+on rows. `block`: on these and on rows, computed for each block of rows in reused buffers.
 `finish`: sums over rows, and what follows from them. Where a value along the rows needs another row's (a sum over
 rows used in each row, a shift along the rows) the rows cannot be cut, and all of it is computed in one piece, at the
 time `step`.
@@ -9,17 +10,19 @@ time `step`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .arrays import Accumulate, Concat, Flatten, Order, PlaceWindow, Recurrence, Split, Window
 from .functions import where
 from .graph import (
+    LOOPS,
     Axis,
     Constant,
     Contract,
     Gather,
     Index,
+    Last,
     Leaf,
     LinearAlgebra,
     Map,
@@ -27,15 +30,24 @@ from .graph import (
     PlaceSlice,
     Program,
     Relabel,
+    Scan,
     Scatter,
     Size,
     Slice,
+    Steps,
     Stop,
     data_length,
     reachable,
 )
+from .loops import Regions
+from .simplify.cost import elements
+
+IN_VECTOR = ("parameter", "state")
+"""Roles of the leaves that lie in the flat vector."""
 
 TIMES = ("compile", "bind", "step", "block", "finish")
+PREFIXES = {"step": "s", "block": "b", "finish": "f"}
+"""How the names of the buffers of each section begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +66,8 @@ class Plan:
 
     `rows` is None where the computation is not cut into blocks. `sums` are the nodes whose blocks are added up. `full`
     are arrays along all rows whose blocks are results, or hold them. `views` are nodes whose value lies in the memory
-    of their operand. `taps` and `slid` are the axes of windows: of their taps and of their positions.
+    of their operand. `taps` and `slid` are the axes of windows: of their taps and of their positions. The bodies of
+    scans stand in `regions`, and what they leave behind in `places`; rows are not cut where there is a scan.
     """
 
     program: Program
@@ -68,6 +81,8 @@ class Plan:
     views: frozenset[int]
     taps: frozenset[str]
     slid: frozenset[str]
+    regions: Regions
+    places: dict[int, Places]
 
     def laid(self, axes: Iterable[Axis]) -> tuple[Axis, ...]:
         """The axes as they stand in memory."""
@@ -78,13 +93,34 @@ class Plan:
         return self.times[node.id]
 
 
-def make_plan(program: Program, roots: Sequence[Node], results: Sequence[Node] = ()) -> Plan:
-    """The plan of what computes `roots`; `results` are those of them that are handed out as arrays."""
-    nodes = reachable(roots)
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where what a scan leaves behind is written, step by step, in memory that holds all steps or two of them.
+
+    `histories` are the carried leaves, by their number, that are kept at every step; `nexts` and `kept` the nodes that
+    are written where they belong: what is carried, by number, and the values that are read of all steps. `buffers` are
+    those of the other nodes of the body: a node may stand in two bodies.
+    """
+
+    histories: frozenset[int]
+    nexts: dict[int, int]
+    kept: dict[int, Steps]
+    buffers: dict[int, Buffer]
+
+
+def make_plan(program: Program, roots: Sequence[Node], results: Sequence[Node] = (), frugal: bool = False) -> Plan:
+    """The plan of what computes `roots`; `results` are those of them that are handed out as arrays.
+
+    Where it is `frugal`, products of data that are wider than the data themselves are formed in each block of rows
+    anew, and not kept for all rows.
+    """
+    regions = Regions(roots)
+    nodes = regions.outside
     rows = program.rows
-    if rows is not None and not _cuttable(nodes, rows):
+    if regions.scans or (rows is not None and not _cuttable(nodes, rows)):
         rows = None
-    times = _times(nodes, rows)
+    wide = _wide(nodes, rows) if frugal and rows is not None else frozenset()
+    times = _times(nodes, rows, wide)
     if rows is not None and any(
         times[node.id] == "block" and any(times[o.id] == "finish" for o in node.operands) for node in nodes
     ):
@@ -96,15 +132,45 @@ def make_plan(program: Program, roots: Sequence[Node], results: Sequence[Node] =
         block = sorted([*sections["block"], *(n for n in sections["finish"] if n.id in sums)], key=lambda n: n.id)
         sections["block"] = tuple(block)
         sections["finish"] = tuple(n for n in sections["finish"] if n.id not in sums)
-    sliding = [s for node in nodes if isinstance(node, Window | PlaceWindow) for s in node.slidings]
+    everything = reachable(roots)
+    sliding = [s for node in everything if isinstance(node, Window | PlaceWindow) for s in node.slidings]
     taps, slid = frozenset(s.taps.name for s in sliding), frozenset(s.along.name for s in sliding)
-    views = _views(nodes, program, rows, taps, slid)
+    views = _views(everything, program, rows, taps, slid)
     holders = [_holder(node, views) for node in results]
     full = frozenset(node.id for node in holders if times[node.id] == "block")
-    buffers = _allocate(sections, times, sums, full, roots, rows, views)
-    for key, buffer in buffers.items():
-        buffers[key] = replace(buffer, axes=_laid(buffer.axes, taps, slid))
-    return Plan(program, rows, tuple(roots), times, sections, sums, full, buffers, views, taps, slid)
+    buffers = _allocate(regions, sections, PREFIXES, sums | full, roots, rows, views)
+    places = {}
+    for number, scan in enumerate(regions.scans):
+        times |= {node.id: "step" for node in regions.body(scan).nodes}
+        places[scan.id] = _places(regions, scan, f"loop{number}_", views)
+    for table in (buffers, *(found.buffers for found in places.values())):
+        for key, buffer in table.items():
+            table[key] = replace(buffer, axes=_laid(buffer.axes, taps, slid))
+    return Plan(program, rows, tuple(roots), times, sections, sums, full, buffers, views, taps, slid, regions, places)
+
+
+def _places(regions: Regions, scan: Scan, prefix: str, views: frozenset[int]) -> Places:
+    """A node is written to one place as it is computed; from there it is copied to the others."""
+    body = regions.body(scan)
+    inside = {node.id for node in body.nodes if node.axes and node.id not in views and not isinstance(node, LOOPS)}
+    values = [steps.operands[1] for steps in body.kept]
+    nexts: dict[int, int] = {}
+    histories = set()
+    for part, (leaf, following) in enumerate(zip(scan.carried, scan.nexts, strict=True)):
+        if not leaf.axes:
+            continue
+        if following.id in inside:
+            nexts.setdefault(following.id, part)
+        if leaf in values or (following in values and nexts.get(following.id) == part):
+            histories.add(part)
+    kept = {}
+    for steps in body.kept:
+        value = steps.operands[1]
+        if value.id in inside and value.id not in nexts:
+            kept[value.id] = steps
+    own = frozenset([*nexts, *kept])
+    buffers = _allocate(regions, {"step": body.nodes}, {"step": prefix}, own, [*scan.nexts, *values], None, views)
+    return Places(frozenset(histories), nexts, kept, buffers)
 
 
 # --------------------------------------------------------------------------------------------------------------- memory
@@ -133,6 +199,11 @@ def _views(
         own = [axis.name for axis in _laid(node.axes, taps, slid)]
         below = lying.get(node.operands[0].id) if node.operands else None
         match node:
+            case Leaf(role="local"):
+                pass  # one step of an array, which may lie in pieces
+            case Steps():
+                inner = node.operands[1].axes
+                lying[node.id] = [node.scan.along.name, *(axis.name for axis in _laid(inner, taps, slid))]
             case Leaf():
                 names = [axis.name for axis in written.get(node.id, node.axes)]
                 lying[node.id] = list(node.names) if rows in names[1:] else names
@@ -189,7 +260,7 @@ def _cuttable(nodes: Sequence[Node], rows: str) -> bool:
         if not node.trained:
             continue
         here = rows in node.names
-        if here and node.axis(rows).length != base:
+        if here and (node.axis(rows).length != base or node.names[0] != rows):
             return False
         above = any(rows in operand.names for operand in node.operands)
         match node:
@@ -231,16 +302,30 @@ def _adds_rows(node: Node, rows: str | None) -> bool:
     )
 
 
-def _times(nodes: Sequence[Node], rows: str | None) -> dict[int, str]:
+def _wide(nodes: Sequence[Node], rows: str) -> frozenset[int]:
+    """Pointwise operations on data alone, along the rows, with more elements in a row than any input has."""
+    given = [elements(node.axes, rows) for node in nodes if isinstance(node, Leaf) and rows in node.names]
+    known = [node for node in nodes if isinstance(node, Map) and not node.trained and rows in node.names]
+    return frozenset(node.id for node in known if elements(node.axes, rows) > max(given, default=0))
+
+
+def _times(nodes: Sequence[Node], rows: str | None, wide: frozenset[int] = frozenset()) -> dict[int, str]:
     times: dict[int, str] = {}
+    drawn: set[int] = set()  # noise, and what depends on it
     for node in nodes:
+        if (isinstance(node, Leaf) and node.role == "noise") or any(o.id in drawn for o in node.operands):
+            drawn.add(node.id)
         if isinstance(node, Constant):
             times[node.id] = "compile"
-        elif isinstance(node, Index | Size) or (isinstance(node, Leaf) and node.role != "parameter"):
+        elif isinstance(node, Index | Size) or (isinstance(node, Leaf) and node.role not in IN_VECTOR):
             times[node.id] = "bind"
-        elif isinstance(node, Leaf):
+        elif isinstance(node, Leaf | Scan | Steps | Last):
             times[node.id] = "step"
-        elif all(times[o.id] in ("compile", "bind") for o in node.operands):
+        elif (
+            node.id not in drawn
+            and node.id not in wide
+            and all(times[o.id] in ("compile", "bind") for o in node.operands)
+        ):
             times[node.id] = "bind"
         elif rows is not None and rows in node.names:
             times[node.id] = "block"
@@ -255,55 +340,57 @@ def _times(nodes: Sequence[Node], rows: str | None) -> dict[int, str]:
 
 
 def _allocate(
-    sections: dict[str, tuple[Node, ...]],
-    times: dict[int, str],
-    sums: frozenset[int],
-    full: frozenset[int],
+    regions: Regions,
+    sections: Mapping[str, Sequence[Node]],
+    prefixes: Mapping[str, str],
+    own: frozenset[int],
     roots: Sequence[Node],
     rows: str | None,
     views: frozenset[int],
 ) -> dict[int, Buffer]:
-    """A buffer for each array computed after bind; one that nobody reads any more serves the next of its shape."""
+    """A buffer for each array that is computed in the sections, one after another as `prefixes` names them.
+
+    One that nobody reads any more serves the next of its shape; those in `own`, and where their section is a scan's
+    body those that are written where they belong, serve nobody else.
+    """
     last: dict[int, tuple[int, int]] = {}
-    order = [
-        (s, i, node) for s, name in enumerate(("step", "block", "finish")) for i, node in enumerate(sections[name])
-    ]
+    order = [(s, i, node) for s, name in enumerate(prefixes) for i, node in enumerate(sections[name])]
     holder: dict[int, int] = {}  # an alias holds its operand's memory
     for _, _, node in order:
         holder[node.id] = holder.get(node.operands[0].id, node.operands[0].id) if node.id in views else node.id
     for s, i, node in order:
-        for operand in node.operands:
+        for operand in regions.operands(node):
             last[holder.get(operand.id, operand.id)] = (s, i)
     for root in roots:
         last[holder.get(root.id, root.id)] = (len(TIMES), 0)
     buffers: dict[int, Buffer] = {}
-    counts = {"step": 0, "block": 0, "finish": 0}
-    for s, section in enumerate(("step", "block", "finish")):
+    for s, (section, prefix) in enumerate(prefixes.items()):
+        count = 0
         free: dict[tuple[object, ...], list[Buffer]] = {}
         for i, node in enumerate(sections[section]):
+            operands = _distinct(regions.operands(node))
             # Views of one array are one: its memory is given back once, and nothing is written over what another reads.
-            held = [holder.get(o.id, o.id) for o in _distinct(node.operands)]
-            alive = {h: o for h, o in zip(held, _distinct(node.operands), strict=True) if last.get(h) == (s, i)}
+            held = [holder.get(o.id, o.id) for o in operands]
+            alive = {h: o for h, o in zip(held, operands, strict=True) if last.get(h) == (s, i)}
             dying = list(alive.values())
             if isinstance(node, Leaf) or node.id in views:
                 continue
-            if not node.axes:
-                _release(dying, free, buffers, times, section, holder)
+            # The memory of what a scan leaves behind is that of its places.
+            if not node.axes or isinstance(node, LOOPS):
+                _release(dying, free, buffers, prefix, holder)
                 continue
             key = (node.axes, node.dtype)
-            own = node.id in sums or node.id in full
             overwritten = [o for h, o in alive.items() if held.count(h) == 1 and _may_overwrite(node, o, views)]
-            _release(overwritten, free, buffers, times, section, holder)
-            if own:
+            _release(overwritten, free, buffers, prefix, holder)
+            if node.id in own:
                 buffers[node.id] = Buffer(f"sum_{node.id}", node.axes, node.dtype, False)
             elif free.get(key):
                 buffers[node.id] = free[key].pop()
             else:
                 by_rows = rows is not None and section == "block"
-                prefix = {"step": "s", "block": "b", "finish": "f"}[section]
-                buffers[node.id] = Buffer(f"{prefix}{counts[section]}", node.axes, node.dtype, by_rows)
-                counts[section] += 1
-            _release([o for o in dying if o not in overwritten], free, buffers, times, section, holder)
+                buffers[node.id] = Buffer(f"{prefix}{count}", node.axes, node.dtype, by_rows)
+                count += 1
+            _release([o for o in dying if o not in overwritten], free, buffers, prefix, holder)
     return buffers
 
 
@@ -332,13 +419,10 @@ def _release(
     dying: Sequence[Node],
     free: dict[tuple[object, ...], list[Buffer]],
     buffers: dict[int, Buffer],
-    times: dict[int, str],
-    section: str,
+    prefix: str,
     holder: dict[int, int],
 ) -> None:
     for node in dying:
-        held = holder.get(node.id, node.id)
-        buffer = buffers.get(held)
-        prefix = {"step": "s", "block": "b", "finish": "f"}[section]
+        buffer = buffers.get(holder.get(node.id, node.id))
         if buffer is not None and buffer.name.startswith(prefix) and not buffer.name.startswith("sum_"):
             free.setdefault((buffer.axes, buffer.dtype), []).append(buffer)

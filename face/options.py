@@ -35,8 +35,8 @@ def add_compiling(parser: argparse.ArgumentParser, dtype: bool = True) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="leave out a pass (stable, algebra, expand, tensor, pointwise, stack, factor, or all) or one of its "
-        "rules, as tensor.merged; may be given several times",
+        help="leave out a pass (stable, algebra, expand, loops, tensor, pointwise, stack, factor, or all) or one of "
+        "its rules, as tensor.merged; may be given several times",
     )
     group.add_argument(
         "--fast-algebra",

@@ -30,7 +30,7 @@ ANYWHERE = (
     *("leaky_relu", "elu", "gelu", "silu", "mish", "softsign", "selu", "log_sigmoid"),
 )
 INSIDE = ("asin", "acos", "atanh", "tan", "sinh", "cosh", "exp", "expm1")  # of what lies between -1 and 1
-POSITIVE = ("log", "sqrt", "log1p", "log2", "log10")
+POSITIVE = ("log", "sqrt", "log1p", "log2", "log10", "lgamma", "digamma", "trigamma", "log_i0e")
 LIBRARY = (
     *("mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", "logistic_loss", "hinge", "gaussian_nll"),
     *("gelu", "silu", "mish", "softsign", "selu", "log_sigmoid", "logaddexp"),
@@ -75,6 +75,7 @@ class Writer:
     callees: list[Callee] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
     taps: set[str] = field(default_factory=set)
+    modes: bool = False  # whether the model speaks of `training`
     budget: int = 40
 
     # --- choices
@@ -188,6 +189,8 @@ class Writer:
     def truth(self, within: Axes, depth: int) -> Value:
         self.budget -= 1
         known = self.candidates(within, lambda v: v.type == "bool")
+        if self.modes and self.maybe(25):
+            return Value("training", {}, "bool")
         choice = self.draw(st.integers(0, 9)) if depth > 0 and self.budget > 0 else 0
         if choice <= 1 and known:
             placed = self.placed(self.one(known), within)
@@ -631,6 +634,16 @@ PARAMETERS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("o", (), " >= 0.25"),
 )
 
+NOISE: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("eps", ("n", "k")),
+    ("rain", ("n", "t")),
+    ("dust", ("j",)),
+    ("xi", ()),
+)
+DRAWN = ("normal(0, 1)", "normal(1, std=0.5)", "uniform(-1, 1)", "bernoulli(0.3)", "exponential(2)")
+
+STATES: tuple[tuple[str, tuple[str, ...]], ...] = (("kept", ("k",)), ("grid", ("k", "j")), ("count", ()))
+
 STARTS: Mapping[str, tuple[str, ...]] = {
     "": ("", " = 0.3", " ~ normal(0, 1)", " ~ uniform(-1, 1)", " ~ glorot()", " ~ he()", " ~ normal(0, std=0.5)"),
     " > 0": ("", " = 1", " = 0.5", " ~ uniform(0.5, 2)"),
@@ -689,6 +702,8 @@ def models(draw: Any, rows: bool | None = None, depth: int = 3) -> str:
     if w.maybe(40):
         declarations.append(f"const l2 = {w.one(('1e-3', '0.5', '2 * 0.25'))}")
         w.values.append(Value("l2", {}))
+    states = _between_steps(w, declarations, known)
+    w.modes = w.maybe(20)
     lines += declarations
     w.axes = [*sorted(known - {"t"}, reverse=True), *(["t"] if "t" in known else []), "k'", "s"]
     if w.maybe(15):
@@ -696,6 +711,9 @@ def models(draw: Any, rows: bool | None = None, depth: int = 3) -> str:
 
     _functions(w, lines)
     _layers(w, lines)
+
+    for i in range(w.one((0, 0, 0, 1, 1, 2))):
+        _scan(w, lines, f"r{i}", "", 2)
 
     for i in range(w.one((1, 2, 2, 3))):
         chosen = w.some(w.axes, 30)[:3]
@@ -705,8 +723,16 @@ def models(draw: Any, rows: bool | None = None, depth: int = 3) -> str:
         lines.append(f"h{i} = {value.text}")
         w.values += [Value(f"h{i}", value.axes)] * 3
 
+    _pair(w, lines)
+
     parameter = w.one(parameters)
     lines.append(f"{_objective(w, parameter, depth)}{_over(w, parameter, parameters)}")
+    if w.maybe(15):
+        parameter = w.one(parameters)
+        lines.append(f"{_objective(w, parameter, depth - 1, 'other = ')}{_over(w, parameter, parameters)}")
+    for name, axes in states:
+        w.budget = 8
+        lines.append(f"update {name} = 0.9 * {name} + 0.1 * {w.number(dict.fromkeys(axes, ''), 2).text}")
     for i in range(w.one((0, 1, 1, 2))):
         lines.append(f"output out{i} = {_output(w)}")
     for i in range(w.one((0, 0, 1, 2))):
@@ -714,6 +740,37 @@ def models(draw: Any, rows: bool | None = None, depth: int = 3) -> str:
     used = [f"use {', '.join(f'nn.{name}' for name in LIBRARY if name in w.used)}"] if w.used else []
     taps = [f"axis {', '.join(f'{tap}: {n}' for tap, n in TAPS.items() if tap in w.taps)}"] if w.taps else []
     return "\n".join([*used, *taps, *lines, ""])
+
+
+def _between_steps(w: Writer, declarations: list[str], known: set[str]) -> list[tuple[str, tuple[str, ...]]]:
+    """Noise and states; the states that are to be updated."""
+    for name, axes in w.some([entry for entry in NOISE if set(entry[1]) <= known], 12):
+        order = list(w.draw(st.permutations(axes)))
+        declarations.append(f"noise {name}{_axes(order)} ~ {w.one(DRAWN)}")
+        w.values.append(Value(name, dict.fromkeys(order, "")))
+    states = w.some(STATES, 10)
+    for name, axes in states:
+        declarations.append(f"state {name}{_axes(axes)}{w.one(('', ' = 0.5'))}")
+        w.values.append(Value(name, dict.fromkeys(axes, "")))
+    return [state for state in states if w.maybe(80)]
+
+
+def _axes(names: Sequence[str]) -> str:
+    return f"[{', '.join(names)}]" if names else ""
+
+
+def _pair(w: Writer, lines: list[str]) -> None:
+    """A function of two values, and what it gives for one argument."""
+    if not w.maybe(12):
+        return
+    lines += ["def pair[a](a0[a]):", "    lower = min[a](a0)", "    return lower, a0 - lower"]
+    axis = w.one(w.axes)
+    others = [other for other in w.axes if other != axis]
+    within = {axis: "", **dict.fromkeys(w.some(others, 20)[:1], "")}
+    w.budget = 8
+    inner = w.along(w.number(within, 2), axis, "")
+    lines.append(f"low, rest = pair[{axis}]({inner.text})")
+    w.values += [Value("low", _without(inner, axis)), Value("rest", inner.axes)]
 
 
 def _functions(w: Writer, lines: list[str]) -> None:
@@ -764,7 +821,65 @@ def _layers(w: Writer, lines: list[str]) -> None:
         w.callees += [Callee("fc", 0, ("j",), ("k",))] * 2
 
 
-def _objective(w: Writer, parameter: tuple[str, tuple[str, ...], str], depth: int) -> str:
+def _scan(w: Writer, lines: list[str], name: str, indent: str, depth: int) -> None:
+    """A scan of one or two carried values, each step of which stays between -2 and 2; perhaps with one in it."""
+    plain = [axis for axis in w.axes if axis in ("n", "t", "k", "j", "v")]
+    if not plain:
+        return
+    along = w.one(plain)
+    outer, outer_axes, outer_callees = w.values, w.axes, w.callees
+    w.axes = [axis for axis in outer_axes if axis != along]
+    w.callees = [c for c in w.callees if along not in (*c.given, *c.gives)]
+    carried = []
+    starts = []
+    for i in range(w.one((1, 1, 2))):
+        axes = dict.fromkeys(w.some(w.axes, 25)[:2], "")
+        w.budget = 3
+        w.values = [v for v in outer if along not in v.axes]
+        start = w.number(axes, 1)
+        whole = f" * ones[{', '.join(axes)}]" if axes else ""
+        starts.append(f"{name}c{i} = {w.one(('0', '0.5', f'tanh({start.text})'))}{whole}")
+        carried.append(Value(f"{name}c{i}", axes))
+    w.values = [
+        Value(v.text, _without(v, along), v.type, v.along, v.positive) if v.axes.get(along) == "" else v
+        for v in outer
+        if not v.axes.get(along)
+    ]
+    w.values += carried * 4
+    several = w.maybe(25)
+    lines.append(f"{indent}{name}{f', {name}b' if several else ''} = scan {along} with {', '.join(starts)}:")
+    inner = indent + "    "
+    if depth > 1 and w.maybe(20):
+        _scan(w, lines, f"{name}i", inner, depth - 1)
+    if w.maybe(50):
+        w.budget = 5
+        value = w.number(dict.fromkeys(w.some(w.axes, 25)[:2], ""), 2)
+        lines.append(f"{inner}{name}z = {value.text}")
+        w.values += [Value(f"{name}z", value.axes)] * 2
+    for carry in carried:
+        w.budget = 6
+        value = w.number(carry.axes, 2)
+        forms = (
+            "tanh({1})",
+            "tanh({0} + {1})",
+            "0.5 * {0} + sin({1})",
+            "0.9 * {0} - 0.1 * tanh({1})",
+            "{0} * cos({1})",
+        )
+        form = w.one(forms)
+        lines.append(f"{inner}{carry.text} = {form.format(carry.text, _closed(value).text)}")
+    yielded = []
+    for _ in range(2 if several else 1):
+        w.budget = 4
+        value = w.number(dict.fromkeys(w.some(w.axes, 25)[:2], ""), 1)
+        yielded.append(w.one((carried[0], carried[-1], value)))
+    lines.append(f"{inner}yield {', '.join(value.text for value in yielded)}")
+    w.values, w.axes, w.callees = outer, outer_axes, outer_callees
+    names = (name, f"{name}b")
+    w.values += [Value(n, {along: "", **value.axes}) for n, value in zip(names, yielded, strict=False)] * 2
+
+
+def _objective(w: Writer, parameter: tuple[str, tuple[str, ...], str], depth: int, named: str | None = None) -> str:
     """A scalar that surely depends on the parameter."""
     w.budget = 24
     new = w.fresh({})
@@ -775,7 +890,7 @@ def _objective(w: Writer, parameter: tuple[str, tuple[str, ...], str], depth: in
     name, axes, _ = parameter
     own = f"{name}^2" if not axes else w.one((f"sum({name}^2)", f"mean(cos({name}))", f"sum({name} * {name})"))
     sense = w.one(("minimize", "minimize", "minimize", "maximize"))
-    named = w.one(("", "", "cost = "))
+    named = w.one(("", "", "cost = ")) if named is None else named
     return f"{sense} {named}{whole} + {w.one(('0.1', '1'))} * {own}"
 
 

@@ -28,6 +28,7 @@ MORE = {
     "mean under softmax": "axis k: 3\ninput w[k]\nparam x[k] = 1\nminimize sum[k](w*exp(x))/sum[k](exp(x))\n",
     "sum of entropies": "axis k: 3\ninput w[k]\nparam x[k] = 1\nminimize sum[k](w*x*log(x))\n",
     "variance": "axis k: 3\nparam x[k] = 1\nminimize mean[k](x^2) - mean[k](x)^2\n",
+    "square of a norm": "axis k: 3\nparam x[k] = 1\nminimize norm[k](x)^2\n",
     "exp of log-sigmoid": "param x = 1\nminimize exp(-softplus(-x))\n",
 }
 """What the suite does not have: formulas of several parameters, or of a value at 0."""

@@ -6,7 +6,7 @@ before anything is elaborated, so that a length may be written at any place wher
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any
@@ -41,17 +41,17 @@ class _Known:
 
 
 class Axes:
-    """The axes of one model, by name without primes."""
+    """The axes of one model, by name without primes. Those in `first` come first in memory, else the row axis."""
 
-    def __init__(self, model: tree.Model, graph: Graph, report: Report) -> None:
+    def __init__(self, model: tree.Model, graph: Graph, report: Report, first: Sequence[str] = ()) -> None:
         self._known: dict[str, _Known] = {}
         self._report = report
         self.rows: str | None = None
         for statement in model.statements:
             if isinstance(statement, tree.AxisDeclaration):
                 self._try(self._declared, statement)
-            elif isinstance(statement, (tree.Input, tree.Parameter)):
-                for item in statement.axes:
+            elif isinstance(statement, (tree.Input, tree.Parameter, tree.Noise, tree.State)):
+                for item in (item for item in statement.axes if not item.rest):
                     known = self._known.setdefault(split(item.name)[0], _Known(item.span))
                     known.data |= isinstance(statement, tree.Input) and not split(item.name)[1]
         for item, formal in _lengths(model):
@@ -62,6 +62,8 @@ class Axes:
         self._try(self._likes_end)
         self._try(self._find_rows, model)
         # A copy stands beside its axis, so that a renaming moves nothing in memory.
+        for name in first:
+            graph.rank(name)
         for name in [*([self.rows] if self.rows else []), *self._known]:
             for primes in ("", "'", "''"):
                 graph.rank(name + primes)

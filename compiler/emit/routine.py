@@ -24,6 +24,7 @@ from ..graph import (
     Factor,
     Gather,
     Index,
+    Last,
     Leaf,
     LinearAlgebra,
     Map,
@@ -31,16 +32,19 @@ from ..graph import (
     PlaceSlice,
     Reduce,
     Relabel,
+    Scan,
     Scatter,
     Size,
     Slice,
     Spread,
     Stack,
+    Steps,
     Stop,
 )
 from ..plan import Buffer, Plan, is_diagonal
 from . import arrays, products
 from .arrays import KINDS
+from .loops import write_scan
 from .names import Names
 from .numbers import integer, length, number
 from .refs import Groups, Ref
@@ -64,7 +68,7 @@ RISKY = frozenset(
         "arccosh",
         "arctanh",
         "hypot",
-        *(name for name, _ in ROUTINES.values()),
+        *ROUTINES.values(),
         "square",
         "copyto",
         "where",
@@ -116,6 +120,7 @@ class Routine:
         self.scalar_parameters: dict[str, str] = {}
         self.sums: list[tuple[str, str | None]] = []  # of scalars: name; of arrays: name, part
         self.inputs: dict[str, str] = {}
+        self.drawn: set[str] = set()  # noise, whose values are others at each step
         self.uses: dict[int, int] = {}
         self.section = "bind"
         self._remark: str | None = None
@@ -124,10 +129,18 @@ class Routine:
             for node in plan.sections[time]:
                 for operand in node.operands:
                     self.uses[operand.id] = self.uses.get(operand.id, 0) + 1
+        for scan in plan.regions.scans:
+            body = plan.regions.body(scan)
+            # What a body reads from outside is computed once before it, and not in each step.
+            read = [o for node in body.nodes for o in node.operands] + list(body.captured) * 2
+            for operand in (*read, *(steps.operands[1] for steps in body.kept)):
+                self.uses[operand.id] = self.uses.get(operand.id, 0) + 1
         for root in plan.roots:
             self.uses[root.id] = self.uses.get(root.id, 0) + 1
         self.rows_name = names.fresh("block_rows")
         self.direct: dict[int, Ref] = {}
+        self.buffers = plan.buffers  # of the section, or of the scan's body, that is written
+        self.lasts: dict[tuple[int, int], Ref] = {}  # what scans have carried to their ends
         self.factors: dict[tuple[int, ...], str] = {}
         self._buffer_names: dict[str, str] = {}
 
@@ -138,11 +151,17 @@ class Routine:
         for time in ("bind", "step", "block", "finish"):
             self.section = time
             for node in self.plan.sections[time]:
-                self._remark = self.remark(node)
                 if time == "bind":
+                    self._remark = self.remark(node)
                     self._bind(node)
-                elif not (node.id in self.plan.views and node.id in self.direct):
-                    self._step(node)
+                else:
+                    self.write_node(node)
+
+    def write_node(self, node: Node) -> None:
+        """One node of the current section, or of a scan's body."""
+        self._remark = self.remark(node)
+        if not (node.id in self.plan.views and node.id in self.direct):
+            self._step(node)
 
     def use(self, name: str) -> str:
         """A NumPy function, to be imported."""
@@ -189,6 +208,12 @@ class Routine:
             found = replace(found, home="block")
         self.refs[node.id] = found
         return found
+
+    def result(self, node: Node) -> Ref:
+        """An array that is handed out: along the rows, all that the blocks were written to, or the input itself."""
+        ref = self.refs.get(node.id) or self.bound[node.id]
+        place = ref.memory or ref
+        return Ref(self.whole(place), ref.axes, "fixed") if place.home == "block" else ref
 
     def whole(self, ref: Ref) -> str:
         """The array of all rows whose block the value is."""
@@ -301,6 +326,8 @@ class Routine:
         if isinstance(node, Leaf):
             name = self.inputs[node.name] if node.name in self.inputs else self.names.fresh(node.name)
             self.inputs[node.name] = name
+            if node.role == "noise":
+                self.drawn.add(name)
             self.bound[node.id] = Ref(name, self._written(node), "fixed")
             self._rows_first(node)
             return
@@ -335,7 +362,7 @@ class Routine:
             case Spread():
                 inner = self.ref(node.operands[0])
                 shape = self._shape(axes)
-                self.say(f"{name} = {self.use('full')}({shape}, {self.aligned(inner, layout)}, {self._dtype(node)})")
+                self.say(f"{name} = {self.use('full')}({shape}, {self.aligned(inner, layout)}, {self.dtype_of(node)})")
             case Factor():
                 self._factored(node, name)
             case LinearAlgebra():
@@ -347,13 +374,13 @@ class Routine:
             case Gather():
                 self.say(f"{name} = {self._gathered(node)}")
             case PlaceSlice():
-                self.say(f"{name} = {self.use('zeros')}({self._shape(axes)}, {self._dtype(node)})")
+                self.say(f"{name} = {self.use('zeros')}({self._shape(axes)}, {self.dtype_of(node)})")
                 self._place(node, self.bound[node.id])
             case Scatter():
-                self.say(f"{name} = {self.use('zeros')}({self._shape(axes)}, {self._dtype(node)})")
+                self.say(f"{name} = {self.use('zeros')}({self._shape(axes)}, {self.dtype_of(node)})")
                 self._scattered(node, self.bound[node.id])
             case _ if isinstance(node, KINDS):
-                self.say(f"{name} = {self.use('empty')}({self._shape(axes)}, {self._dtype(node)})")
+                self.say(f"{name} = {self.use('empty')}({self._shape(axes)}, {self.dtype_of(node)})")
                 arrays.write(self, node, self.bound[node.id])
             case _:
                 raise TypeError(type(node).__name__)
@@ -361,7 +388,11 @@ class Routine:
     def _written(self, node: Leaf) -> tuple[Axis, ...]:
         program = self.plan.program
         written = {item.leaf.id: item.axes for item in program.inputs}
-        written |= {item.leaf.id: item.axes for item in program.parameters}
+        written |= {item.leaf.id: item.axes for item in (*program.parameters, *program.tangents)}
+        written |= {item.leaf.id: item.axes for item in program.states}
+        # Noise is drawn into an array of ours: its rows lead.
+        written |= {i.leaf.id: tuple(sorted(i.axes, key=lambda a: a.name != program.rows)) for i in program.noise}
+        written |= {leaf.id: program.shown(leaf.axes) for leaf in program.cotangents}
         return written.get(node.id, node.axes)
 
     def _rows_first(self, node: Node) -> None:
@@ -374,7 +405,8 @@ class Routine:
             self.say(f"{name} = {self.use('ascontiguousarray')}({ref.text}.transpose({turn}))")
             self.bound[node.id] = Ref(name, tuple(turned), "fixed")
 
-    def _dtype(self, node: Node) -> str:
+    def dtype_of(self, node: Node) -> str:
+        """The type of the node's array, as text."""
         return {"bool": '"bool"', "int": '"int64"'}.get(node.dtype, "DTYPE")
 
     def _shape(self, axes: Sequence[Axis]) -> str:
@@ -417,6 +449,14 @@ class Routine:
             self._parameter(node)
             return
         match node:
+            case Scan():
+                write_scan(self, node)
+                return
+            case Steps():
+                return
+            case Last():
+                self.refs[node.id] = self.lasts[node.scan.id, node.part]
+                return
             case Relabel() | Stop() if node.axes:
                 self.refs[node.id] = self._renamed(node, self.ref(node.operands[0]))
                 return
@@ -528,6 +568,7 @@ class Routine:
         A parameter is a view of the vector, a number that is known when data is bound is held as an array too.
         """
         fixed = ref.home == "fixed" and self.section != "bind" and dtype == "float" and ref.text.isidentifier()
+        fixed = fixed and ref.text not in self.drawn
         if ref.home != "number" and not fixed:
             return self.note(ref)
         key = (ref.text, "cell")
@@ -542,7 +583,7 @@ class Routine:
         return self.note(self.views[key])
 
     def _sum_name(self, node: Node) -> str:
-        key = self.plan.buffers[node.id].name
+        key = self.buffers[node.id].name
         return self._buffer_name(key, f"sum_{self.label(node)[0]}")
 
     def _buffer_name(self, key: str, name: str) -> str:
@@ -557,7 +598,7 @@ class Routine:
             found = self.direct[node.id]
             self.note(found)
             return found
-        buffer = self.plan.buffers[node.id]
+        buffer = self.buffers[node.id]
         if node.id in self.plan.sums:
             whole = self._sum_name(node)
             part = self._buffer_name(f"{buffer.name}.part", f"part_{self.label(node)[0]}")
@@ -577,7 +618,7 @@ class Routine:
             if name is None:
                 whole, name = self.names.fresh(f"all_{label}"), self.names.fresh(f"some_{label}")
                 self._buffer_names[buffer.name] = name
-                self.allocations[whole] = f"{self.use('empty')}({self._shape(buffer.axes)}, {self._dtype(node)})"
+                self.allocations[whole] = f"{self.use('empty')}({self._shape(buffer.axes)}, {self.dtype_of(node)})"
                 self.block_definitions[name] = f"{whole}[rows]"
             self.used["block"][name] = None
             return Ref(name, buffer.axes, "block", True)
@@ -984,7 +1025,7 @@ class Routine:
                 others = [axis for axis in column.names if axis != node.rows]
                 columns.append(self.aligned(self.ref(column), [node.rows, *others]))
             made = self.factors[key] = self.names.numbered("factors")
-            self.say(f"{made} = _factor(({', '.join(columns)}))")
+            self.say(f"{made} = _factor(({', '.join(columns)}{',' if len(columns) == 1 else ''}))")
         # Single numbers are Python's, of double precision; arrays are of the module's type.
         single = all(isinstance(user, Slice) for user in self.plan.sections["bind"] if node in user.operands)
         cast = "" if single or self.dtype == "float64" else ".astype(DTYPE)"

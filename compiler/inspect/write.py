@@ -23,6 +23,7 @@ from ..graph import (
     Factor,
     Gather,
     Index,
+    Last,
     Leaf,
     LinearAlgebra,
     Map,
@@ -31,18 +32,22 @@ from ..graph import (
     Program,
     Reduce,
     Relabel,
+    Scan,
     Scatter,
     Size,
     Slice,
     Spread,
     Stack,
+    Steps,
     Stop,
+    people,
     placeholder,
 )
 from .formula import (
     ZERO,
     Adjoint,
     Algebra,
+    AllSteps,
     Apply,
     Arrange,
     Compare,
@@ -58,7 +63,7 @@ from .formula import (
     Over,
     Place,
     Reference,
-    Rename,
+    Scanned,
     Select,
     add,
     axes,
@@ -67,6 +72,7 @@ from .formula import (
     multiply,
     plain,
     power,
+    rename,
     size,
     total,
     walk,
@@ -124,6 +130,9 @@ class Writer:
     def _shortened(self, node: Node, written: Formula, uses: int, forced: bool) -> Formula:
         if node.id in self.names:
             return self.names[node.id]
+        if isinstance(node, Scan):
+            self.lines[node.id] = written
+            return Reference(node.id, ())
         if uses == 0 or plain(written):
             return written
         label = self.adjoints.get(node.id)
@@ -167,7 +176,7 @@ def names_of(program: Program) -> dict[int, Formula]:
         found.setdefault(parameter.value.id, Named(parameter.name, parameter.value.names))
     for given in program.inputs:
         found.setdefault(given.leaf.id, Named(given.name, given.leaf.names))
-    for name, node in (*program.named, *program.outputs, *program.metrics):
+    for name, node in (*program.named, *program.predicted, *program.outputs, *program.metrics):
         if not isinstance(node, Constant):
             found.setdefault(node.id, Named(name, node.names))
     for parameter in program.parameters:
@@ -188,7 +197,7 @@ def rule(node: Node, operands: Sequence[Formula], writer: Writer) -> Formula:
 
 @rule.register
 def _leaf(node: Leaf, operands: Sequence[Formula], writer: Writer) -> Formula:
-    return writer.names.get(node.id, Named(node.name, node.names))
+    return writer.names.get(node.id, Named(people(node) if node.role == "local" else node.name, node.names))
 
 
 @rule.register
@@ -265,15 +274,23 @@ def _gather(node: Gather, operands: Sequence[Formula], writer: Writer) -> Formul
 @rule.register
 def _scatter(node: Scatter, operands: Sequence[Formula], writer: Writer) -> Formula:
     added, index = operands
-    here = choose(Compare("==", Count(node.along.name), index), added, ZERO)
+    here = choose(_equal(node.along, index, node.names), added, ZERO)
     if not node.summed:
         return here
     return Over("sum", tuple(axis.name for axis in node.summed), here)
 
 
+def _equal(along: Axis, index: Formula, order: Sequence[str]) -> Formula:
+    """Whether an axis stands at the index; of two axes the first stands on the left."""
+    sides: list[Formula] = [Count(along.name), index]
+    if isinstance(index, Count) and order.index(index.axis) < order.index(along.name):
+        sides.reverse()
+    return Compare("==", *sides)
+
+
 @rule.register
 def _relabel(node: Relabel, operands: Sequence[Formula], writer: Writer) -> Formula:
-    return Rename(operands[0], node.renamed)
+    return rename(operands[0], node.renamed)
 
 
 @rule.register
@@ -288,6 +305,27 @@ def _ones(wide: Sequence[Axis]) -> Formula:
 @rule.register
 def _linear_algebra(node: LinearAlgebra, operands: Sequence[Formula], writer: Writer) -> Formula:
     return Algebra(node.operator, node.rows.name, node.columns.name, tuple(operands))
+
+
+@rule.register
+def _scan(node: Scan, operands: Sequence[Formula], writer: Writer) -> Formula:
+    count = len(node.carried)
+    starts, nexts, wholes = operands[:count], operands[count : 2 * count], operands[2 * count :]
+    carried = [Named(people(leaf), leaf.names) for leaf in node.carried]
+    stepped = [Named(people(leaf), leaf.names) for leaf in node.stepped]
+    triples = tuple(zip(carried, starts, nexts, strict=True))
+    return Scanned(node.along.name, node.backward, triples, tuple(zip(stepped, wholes, strict=True)))
+
+
+@rule.register
+def _steps(node: Steps, operands: Sequence[Formula], writer: Writer) -> Formula:
+    return AllSteps(node.scan.along.name, *operands)
+
+
+@rule.register
+def _last(node: Last, operands: Sequence[Formula], writer: Writer) -> Formula:
+    leaf = node.scan.carried[node.part]
+    return Apply("last", (operands[0], Named(people(leaf), leaf.names)))
 
 
 @rule.register
@@ -417,8 +455,35 @@ def _operation(head: Expr, arguments: list[Formula]) -> Formula:
         return choose(*arguments)
     if kind is functions.as_float:
         return arguments[0]
+    if kind in SPELT:
+        return SPELT[kind](*arguments)
     name = RENAMED.get(kind.__name__, kind.__name__)
     return Apply(name, tuple(arguments))
+
+
+def _polygamma(order: Formula, x: Formula) -> Formula:
+    for number, name in enumerate(("digamma", "trigamma")):
+        if order == Number(Integer(number)):
+            return Apply(name, (x,))
+    return Apply("polygamma", (order, x))
+
+
+def _polygamma_fall(order: Formula, x: Formula, y: Formula) -> Formula:
+    return add([(False, _polygamma(order, x)), (True, _polygamma(order, add([(False, x), (False, y)])))])
+
+
+def _i0_cumulant(order: Formula, x: Formula) -> Formula:
+    if order != Number(Integer(1)):
+        return Apply("i0_cumulant", (order, x))
+    return add([(False, order), (True, multiply(Integer(1), [Apply("i1", (x,))], [Apply("i0", (x,))]))])
+
+
+SPELT: dict[type, Callable[..., Formula]] = {
+    functions.polygamma: _polygamma,
+    functions.polygamma_fall: _polygamma_fall,
+    functions.i0_cumulant: _i0_cumulant,
+}
+"""Functions of the compiler that people write in others."""
 
 
 def _comparison(operator: str, left: Formula, right: Formula) -> Formula:

@@ -23,7 +23,7 @@ from sympy import Expr, Symbol
 
 from .. import functions
 from ..arrays import Split
-from ..graph import RANK, Constant, Factor, Index, Node, Size
+from ..graph import LOOPS, RANK, Constant, Factor, Index, Node, Size
 from ..reference import FLOATS, Arithmetic, Setting, value_of
 
 Array = npt.NDArray[Any]
@@ -82,7 +82,7 @@ def between(before: Node, after: Node, to_the_leaves: bool = False) -> tuple[lis
         node = known[-heapq.heappop(waiting)]
         # What both need is an atom; users have larger ids, so that all of them have been seen.
         both = sides[node.id] == 3 and node is not after and not to_the_leaves
-        if both or not node.operands or len(inside) == MOST_NODES:
+        if both or not node.operands or isinstance(node, LOOPS) or len(inside) == MOST_NODES:
             (inside if isinstance(node, Constant | Size | Index) else border).append(node)
             continue
         inside.append(node)
