@@ -13,6 +13,7 @@ from functools import partial
 from sympy import Expr, Integer
 
 from .. import tree
+from ..elementary import as_float
 from ..graph import (
     Axis,
     Constant,
@@ -44,8 +45,14 @@ DEPTH = 60
 class Elaboration:
     """The elaboration of one model; `program` is what it gives."""
 
-    def __init__(self, model: tree.Model, constants: Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        model: tree.Model,
+        constants: Mapping[str, float],
+        prepare: Callable[[Program], Program] | None = None,
+    ) -> None:
         self.model = model
+        self.prepare = prepare
         self.source = model.span.source
         self.report = Report(self.source)
         self.graph = Graph()
@@ -66,7 +73,7 @@ class Elaboration:
         """The whole model. ModelError where it has mistakes."""
         try:
             self.table = Axes(self.model, self.graph, self.report)
-            self.walker = Walker(self.source, self.graph, self.table, self.report)
+            self.walker = Walker(self.source, self.graph, self.table, self.report, self.prepare)
             self._overridden()
             for statement in self.model.statements:
                 self._statement(statement)
@@ -462,7 +469,8 @@ class Elaboration:
         self.outputs[statement.name] = None
         value, _ = self._named_or_given(statement)
         before = self.graph.at(statement.span)
-        self.outputs[statement.name] = self._whole(value)
+        whole = self._whole(value)
+        self.outputs[statement.name] = as_float(self.graph, whole) if value.type == "float" else whole
         self.graph.at(before)
 
     def _metric(self, statement: tree.Metric) -> None:

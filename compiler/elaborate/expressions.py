@@ -7,10 +7,10 @@ and the span that new nodes carry, the notes of a mistake and the budgets stand 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 from .. import functions, tree
-from ..graph import Axis, Constant, Graph, placeholder, reachable
+from ..graph import Axis, Constant, Graph, Program, placeholder, reachable
 from ..source import Source, Span
 from . import calls, derivatives, numbers, operations, selection
 from .arguments import axis_parameters, defined, factors, placed, recurring, unknown
@@ -44,11 +44,19 @@ _0, _1 = placeholder(0), placeholder(1)
 class Walker:
     """Elaborates the expressions of one model into `graph`."""
 
-    def __init__(self, source: Source, graph: Graph, table: Axes, report: Report) -> None:
+    def __init__(
+        self,
+        source: Source,
+        graph: Graph,
+        table: Axes,
+        report: Report,
+        prepare: Callable[[Program], Program] | None = None,
+    ) -> None:
         self.source = source
         self.graph = graph
         self.table = table
         self.report = report
+        self.prepare = prepare
         self.steps = 0
         self.derived = 0  # nodes that derivatives have made
 
@@ -475,7 +483,7 @@ class Walker:
         below, before = len(reachable(operand.value.node for operand in operands)), len(self.graph.nodes)
         if self.derived + derivatives.OF_EACH * below > derivatives.MOST:
             raise self._exhausted(*derivatives.too_large(below), whole.span, scope)
-        asked = derivatives.Asked(self.graph, function.name, whole.span, by, operands)
+        asked = derivatives.Asked(self.graph, function.name, whole.span, by, operands, self.prepare)
         value = derivatives.derivative(asked)
         self.derived += len(self.graph.nodes) - before
         return value

@@ -407,7 +407,9 @@ def branches(p, d):
     z = p["a"] * d["x"] + p["b"]
     safe = torch.where(z > 0, z, torch.ones_like(z))
     f = torch.where(
-        z > 0, torch.sqrt(safe) * p["a"], torch.where(d["y"] > 0, torch.exp(torch.where(z > 0, 0 * z, z)), z**2 * p["b"])
+        z > 0,
+        torch.sqrt(safe) * p["a"],
+        torch.where(d["y"] > 0, torch.exp(torch.where(z > 0, 0 * z, z)), z**2 * p["b"]),
     )
     return ((f - d["y"]) ** 2).mean(), {"f": f}
 
