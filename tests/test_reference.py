@@ -399,6 +399,14 @@ def test_differences_where_it_is_not(small: Small) -> None:
     assert (np.abs(found.gradient - expected) <= 10 * found.error).all()
 
 
+def test_corners_nearby_do_not_mislead(small: Small) -> None:
+    """Beyond these three corners the function rises by 3 to the right and by none to the left, which looks like 3/2."""
+    x, w = small.input("x", [N], np.array([1e-5, 1e-5, -2e-5, 1.0])), small.parameter("w", [], 0.0)
+    loss = small.graph.contract([small.graph.map(f.relu(_1 - _0), [x, w])], [N])
+    found = small.numeric(loss)["w"]
+    assert abs(found.gradient[0] - 1) <= found.error[0] < 1e-6
+
+
 def test_a_condition_on_data_alone_is_analytic(small: Small) -> None:
     x, w = small.input("x", [N], X[:, 0]), small.parameter("w", [], 0.3)
     loss = small.graph.contract([small.graph.map(f.where(f.less(_0, Integer(0)), _1**2, _0 * _1), [x, w])], [N])
