@@ -39,8 +39,15 @@ class Sliding:
 
 def positions(length: Expr, taps: Expr, stride: int, dilation: int) -> Expr:
     """How often a window of so many taps fits along a length."""
-    room = sympy.expand(length - dilation * (taps - 1) - 1)
-    return sympy.expand((room if stride == 1 else sympy.floor(room / stride)) + 1)
+    return quotient(length - dilation * (taps - 1) - 1 + stride, stride)
+
+
+def quotient(top: Expr, by: int) -> Expr:
+    """The whole part of a length over a number, in a form that is the same for equal ones: n/2 + 3/2 has the whole
+    part of n/2 + 1/2 and one more."""
+    number, rest = sympy.expand(top).as_coeff_Add()
+    whole, left = divmod(int(number), by)
+    return sympy.expand(sympy.floor((rest + left) / by) + whole)
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)

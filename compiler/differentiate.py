@@ -10,7 +10,7 @@ not. So a branch not taken contributes exactly zero, whatever it holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cache, singledispatch
 
@@ -19,6 +19,7 @@ from sympy import Expr, Integer
 
 from . import arrays, functions
 from .arrays import Accumulate, Concat, Flatten, Order, PlaceWindow, Recurrence, Split, Window
+from .cotangents import added, are_many, contracted, through
 from .elementary import DIVIDE, SQRT, build
 from .graph import (
     Axis,
@@ -40,6 +41,7 @@ from .graph import (
     Spread,
     Steps,
     Stop,
+    depends,
     people,
     placeholder,
 )
@@ -72,7 +74,8 @@ def differentiate(program: Program, written: Program | None = None) -> Program:
         found = sweep(graph, [(objective.value, graph.constant(1))], leaves)
         gradients[objective.name] = _of_parameters(program, found)
         adjoints[objective.name] = {name: found[node.id] for name, node in program.named if node.id in found}
-    depending = {name for name, node in (written or program).outputs if node.dtype == "float" and node.trained}
+    as_written = (written or program).outputs
+    depending = {name for name, node in as_written if node.dtype == "float" and depends(node, "parameter")}
     seeded = [(name, node) for name, node in program.outputs if name in depending]
     cotangents = tuple(graph.leaf("cotangent", name, node.axes) for name, node in seeded)
     pairs = [(node, leaf) for (_, node), leaf in zip(seeded, cotangents, strict=True)]
@@ -86,8 +89,12 @@ def _of_parameters(program: Program, found: dict[int, Node]) -> dict[str, Node]:
     return {p.name: found.get(p.leaf.id, zero) for p in program.parameters}
 
 
-def sweep(graph: Graph, seeds: Sequence[tuple[Node, Node]], leaves: Iterable[Leaf]) -> dict[int, Node]:
-    """The adjoint of each node between the seeded ones and the leaves, by the node's id; masks are applied."""
+def sweep(graph: Graph, seeds: Sequence[tuple[Node, Node]], leaves: Iterable[Node]) -> dict[int, Node]:
+    """The adjoint of each node between the seeded ones and the leaves, by the node's id; masks are applied.
+
+    Any node may be a leaf; what it is made of is then looked at only for other leaves. A seed may have axes that its
+    node lacks, of names that no node between has: every adjoint then has them too.
+    """
     regions = Regions(node for node, _ in seeds)
     return _pulled(graph, regions, regions.outside, seeds, {leaf.id for leaf in leaves})
 
@@ -113,18 +120,20 @@ def _pulled(
         if isinstance(node, Scan):
             given = _scan(node, graph, regions, read.pop(node.id), wanted)
         else:
-            cotangent = _joined(graph, arriving.pop(node.id))
+            cotangent = _joined(graph, arriving.pop(node.id), node)
             result[node.id] = _applied(graph, cotangent)
             if isinstance(node, Steps | Last):
-                read.setdefault(node.scan.id, []).append((node, result[node.id]))
-            elif node.operands:
-                given = rule(node, graph, cotangent)
+                if node.scan.id in wanted:
+                    read.setdefault(node.scan.id, []).append((node, result[node.id]))
+            elif any(operand.id in wanted for operand in node.operands):
+                # The partials by what leads to no leaf would be most of the work.
+                given = _map(node, graph, cotangent, wanted) if isinstance(node, Map) else rule(node, graph, cotangent)
         for operand, more in given:
             if operand.id in wanted:
                 arriving.setdefault(operand.id, []).append(more)
         graph.at(before)
     for key in sorted(arriving.keys() & set(leaves)):
-        result[key] = _applied(graph, _joined(graph, arriving[key]))
+        result[key] = _applied(graph, _joined(graph, arriving[key], graph.nodes[key]))
     return result
 
 
@@ -134,12 +143,12 @@ def _applied(graph: Graph, cotangent: Cotangent) -> Node:
     return graph.map(_MASKED, [cotangent.mask, cotangent.raw])
 
 
-def _joined(graph: Graph, arriving: Sequence[Cotangent]) -> Cotangent:
-    """The sum of the cotangents; those of one mask are summed under it."""
+def _joined(graph: Graph, arriving: Sequence[Cotangent], node: Node) -> Cotangent:
+    """The sum of the node's cotangents; those of one mask are summed under it."""
     by_mask: dict[int, list[Cotangent]] = {}
     for cotangent in arriving:
         by_mask.setdefault(-1 if cotangent.mask is None else cotangent.mask.id, []).append(cotangent)
-    parts = [Cotangent(group[0].mask, graph.sum([c.raw for c in group])) for group in by_mask.values()]
+    parts = [Cotangent(group[0].mask, added(graph, [c.raw for c in group], node.axes)) for group in by_mask.values()]
     if len(parts) == 1:
         return parts[0]
     mask: Node | None = parts[0].mask
@@ -152,12 +161,13 @@ def _narrowed(
     graph: Graph, cotangent: Cotangent, factors: Sequence[Node], total: Iterable[Axis], to: Node
 ) -> Cotangent:
     """raw * factors, summed over the axes in `total` that the operand lacks."""
-    lacking = [axis for axis in graph.ordered(total) if axis.name not in to.names]
+    own = graph.ordered(total)
+    lacking = [axis for axis in own if axis.name not in to.names]
     mask = cotangent.mask
     if mask is None or all(name in to.names for name in mask.names):
         if not lacking:
             return Cotangent(mask, graph.product([*factors, cotangent.raw]) if factors else cotangent.raw)
-        return Cotangent(mask, graph.contract([cotangent.raw, *factors], lacking))
+        return Cotangent(mask, contracted(graph, cotangent.raw, factors, own, lacking))
     safe = [graph.map(_MASKED, [mask, factor]) for factor in (cotangent.raw, *factors)]
     gone = [axis for axis in mask.axes if axis.name not in to.names]
     outer = None if isinstance(to, Leaf) else graph.reduce("any", mask, gone)
@@ -169,7 +179,11 @@ def _narrowed(
 
 @singledispatch
 def rule(node: Node, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
-    """What the node's cotangent gives to each of its operands."""
+    """What the node's cotangent gives to each of its operands.
+
+    The cotangent may have axes that the node lacks (see `cotangents.py`): what a rule sums over is named by the axes
+    of the node and of its operands, never by those of the cotangent.
+    """
     raise TypeError(f"no adjoint for {type(node).__name__}")
 
 
@@ -188,13 +202,12 @@ def partial(expression: Expr, position: int) -> Expr:
     return derivative.replace(lambda e: isinstance(e, sympy.DiracDelta | sympy.Derivative), lambda e: Integer(0))
 
 
-@rule.register
-def _map(node: Map, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
+def _map(node: Map, graph: Graph, cotangent: Cotangent, wanted: Set[int]) -> Iterator[tuple[Node, Cotangent]]:
     if isinstance(node.expression, functions.where):
         yield from _branches(node, graph, cotangent)
         return
     for position, operand in enumerate(node.operands):
-        if not operand.trained or operand.dtype != "float":
+        if operand.id not in wanted or operand.dtype != "float":
             continue
         if node.expression == SQRT and vanishes_flat(operand):
             # The gradient of a norm at 0: 0 is a subgradient, and the limit of every even function under the root.
@@ -238,9 +251,10 @@ def _reduce(node: Reduce, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[
         factor = graph.map(sympy.exp(_0), [build(graph, _0 - _1, [operand, node])])
     elif node.operator in ("max", "min"):
         ties = graph.map(functions.equal(_0, _1), [operand, node])
-        one_each = build(graph, functions.where(_0, Integer(1), Integer(0)), [ties])
-        share = graph.map(1 / _0, [graph.contract([one_each], node.reduced)])
-        factor = graph.map(_MASKED, [ties, share])
+        factor = build(graph, functions.where(_0, Integer(1), Integer(0)), [ties])
+        # Divided before it meets the operand's axes, of which it has fewer.
+        share = graph.map(DIVIDE, [cotangent.raw, graph.contract([factor], node.reduced)])
+        cotangent = replace(cotangent, raw=share)
     elif node.operator == "prod":
         factor = _product_of_others(graph, operand, node.reduced)
     else:
@@ -249,21 +263,22 @@ def _reduce(node: Reduce, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[
 
 
 def _product_of_others(graph: Graph, operand: Node, reduced: tuple[Axis, ...]) -> Node:
-    """At each position the product over all others, itself differentiable where something is 0.
+    """At each position the product over all others, in a form that has every derivative, also where something is 0.
 
-    It is the product of what is not 0, by a quotient, times that of the zeros: 1 of none, the zero itself of one, for
-    its derivative's sake, and 0 of more.
+    `lower` computes it without an array over all pairs of positions.
     """
-    zero = graph.map(functions.equal(_0, Integer(0)), [operand])
-    count = build(graph, functions.where(_0, Integer(1), Integer(0)), [zero])
-    held = graph.map(_MASKED, [zero, operand])
-    others = graph.map(_0 - _1, [graph.contract([count], reduced), count])
-    other = graph.map(_0 - _1, [graph.contract([held], reduced), held])
-    nonzero = graph.map(functions.where(_0, Integer(1), _1), [zero, operand])
-    rest = graph.map(DIVIDE, [graph.reduce("prod", nonzero, reduced), nonzero])
-    none, one = (graph.map(functions.equal(_0, Integer(n)), [others]) for n in (0, 1))
-    of_zeros = graph.map(_MASKED, [one, other])
-    return graph.map(_WHERE, [none, rest, graph.product([rest, of_zeros])])
+    to: dict[str, str] = {}
+    same: Node | None = None
+    for axis in reduced:
+        copy = axis.name + "'"
+        while copy in {*operand.names, *to.values()}:
+            copy += "'"
+        to[axis.name] = copy
+        equal = graph.map(functions.equal(_0, _1), [graph.index(axis), graph.index(Axis(copy, axis.length))])
+        same = equal if same is None else graph.map(functions.both(_0, _1), [same, equal])
+    assert same is not None
+    others = graph.map(functions.where(_0, Integer(1), _1), [same, graph.relabel(operand, to)])
+    return graph.reduce("prod", others, [Axis(to[axis.name], axis.length) for axis in reduced])
 
 
 @rule.register
@@ -275,19 +290,21 @@ def _slice(node: Slice, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[No
         return graph.place_slice(whole, node.along, node.start, node.step, node.length, node.drop)
 
     mask = cotangent.mask
+    raw = through(graph, cotangent.raw, node.axes, {node.along.name}, placed)
     if mask is None or node.along.name not in mask.names:
-        yield operand, Cotangent(mask, placed(cotangent.raw))
+        yield operand, Cotangent(mask, raw)
     else:
-        yield operand, Cotangent(placed(mask), placed(cotangent.raw))
+        yield operand, Cotangent(placed(mask), raw)
 
 
 @rule.register
 def _place_slice(node: PlaceSlice, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
-    raw = graph.spread(_applied(graph, cotangent), [node.along])
-    yield (
-        node.operands[0],
-        Cotangent(None, graph.slice(raw, node.along.name, node.start, node.step, node.length, node.drop)),
-    )
+    def read(value: Node) -> Node:
+        whole = graph.spread(value, [node.along])
+        return graph.slice(whole, node.along.name, node.start, node.step, node.length, node.drop)
+
+    raw = through(graph, _applied(graph, cotangent), node.axes, {node.along.name}, read)
+    yield node.operands[0], Cotangent(None, raw)
 
 
 def _sorted_back(graph: Graph, order: Order, cotangent: Cotangent) -> Cotangent:
@@ -309,16 +326,26 @@ def _gather(node: Gather, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[
     mask = cotangent.mask
     if mask is not None and any(name in {a.name for a in lacking} or name == node.along.name for name in mask.names):
         cotangent, mask = Cotangent(None, _applied(graph, cotangent)), None
-    raw = graph.spread(cotangent.raw, node.axes)
-    yield operand, Cotangent(mask, graph.scatter(raw, index, node.along, lacking))
+    touched = {node.along.name, *index.names}
+    many = are_many(cotangent.raw, node.axes)
+    wide = [axis for axis in node.axes if axis.name in touched] if many else node.axes
+
+    def scattered(value: Node) -> Node:
+        return graph.scatter(graph.spread(value, wide), index, node.along, lacking)
+
+    yield operand, Cotangent(mask, through(graph, cotangent.raw, node.axes, touched, scattered))
 
 
 @rule.register
 def _scatter(node: Scatter, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
     operand, index = node.operands
-    raw = graph.spread(_applied(graph, cotangent), [node.along])
-    read = graph.gather(raw, index, node.along.name)
-    yield operand, _narrowed(graph, Cotangent(None, read), [], [*read.axes, *operand.axes], operand)
+
+    def gathered(value: Node) -> Node:
+        return graph.gather(graph.spread(value, [node.along]), index, node.along.name)
+
+    raw = through(graph, _applied(graph, cotangent), node.axes, {node.along.name}, gathered)
+    own = [*(axis for axis in node.axes if axis.name != node.along.name), *index.axes, *operand.axes]
+    yield operand, _narrowed(graph, Cotangent(None, raw), [], own, operand)
 
 
 @rule.register
@@ -434,10 +461,10 @@ def _linear_algebra(node: LinearAlgebra, graph: Graph, cotangent: Cotangent) -> 
     raw = _applied(graph, cotangent)
     if node.operator == "solve":
         right = graph.linear_algebra("solve", [graph.transposed(matrix, rows, columns), raw], rows, columns)
-        yield node.operands[1], _narrowed(graph, Cotangent(None, right), [], right.axes, node.operands[1])
+        yield node.operands[1], _narrowed(graph, Cotangent(None, right), [], node.axes, node.operands[1])
         unknowns = graph.relabel(node, {rows.name: columns.name})
         negative = Cotangent(None, graph.map(-_0, [right]))
-        yield matrix, _narrowed(graph, negative, [unknowns], [*right.axes, *unknowns.axes], matrix)
+        yield matrix, _narrowed(graph, negative, [unknowns], [*node.axes, *unknowns.axes], matrix)
     elif node.operator in ("logdet", "det"):
         inverse = graph.linear_algebra("inverse", [matrix], rows, columns)
         factors = [graph.transposed(inverse, rows, columns), *([node] if node.operator == "det" else [])]
@@ -485,7 +512,9 @@ def _scan(
     found = {leaf.id for leaf, whole in zip(node.stepped, node.sequences, strict=True) if whole.id in wanted}
     found |= {outside.id for outside in body.captured if outside.id in wanted}
     active = _active(node, regions, found, wanted)
-    adjoints = {leaf.id: graph.local(f"d_{people(leaf)}", leaf.axes, "float", True) for leaf in node.carried}
+    # Of many cotangents each adjoint has the axes.
+    many = [axis for steps, cotangent in read for axis in cotangent.axes if axis.name not in steps.names]
+    adjoints = {leaf.id: graph.local(f"d_{people(leaf)}", [*leaf.axes, *many], "float", True) for leaf in node.carried}
     seeds: list[tuple[Node, Node]] = [
         (following, adjoints[leaf.id])
         for leaf, following in zip(node.carried, node.nexts, strict=True)
@@ -496,7 +525,8 @@ def _scan(
     for steps, cotangent in read:
         if isinstance(steps, Steps):
             value = steps.operands[1]
-            seed = graph.local("d_step", value.axes, "float", True)
+            own = [axis for axis in cotangent.axes if axis.name not in (*steps.names, node.along.name)]
+            seed = graph.local("d_step", [*value.axes, *own], "float", True)
             seeds.append((value, seed))
             stepped.append((seed, cotangent))
     pulled = _pulled(graph, regions, body.nodes, seeds, active | found)

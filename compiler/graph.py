@@ -1,7 +1,7 @@
 """The expression graph: what every stage between elaboration and emission speaks.
 
 Immutable, hash-consed nodes: equal expressions are one node, so sharing is found at construction. A node knows its
-kind, its operands, its axes, its dtype, the span it came from, and whether it depends on parameters or is surely
+kind, its operands, its axes, its dtype, the span it came from, and whether it changes from step to step or is surely
 positive. Operands always have smaller ids than the node, so the order of ids is a topological order and no pass
 recurses.
 """
@@ -46,7 +46,7 @@ class Node:
     operands: tuple[Node, ...] = ()
     span: Span | None = None
     names: tuple[str, ...] = ()  # of the axes
-    trained: bool = False  # depends on a parameter
+    trained: bool = False  # depends on a parameter, a state or noise: it changes from step to step
     positive: bool = False  # surely > 0
     free: frozenset[int] = frozenset()  # the local leaves, by id, that stand in it and that no scan in it binds
     keeps_sign: ClassVar[bool] = False  # whether it is positive wherever its operands are
@@ -69,7 +69,8 @@ class Node:
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Leaf(Node):
-    """A value from outside: role "parameter" (the unconstrained one), "input" or "cotangent"; "local" inside a scan."""
+    """A value from outside: role "parameter" (the unconstrained one), "state", "noise", "input" or "cotangent"; "local"
+    inside a scan."""
 
     role: str
     name: str
@@ -326,6 +327,9 @@ class Flags:
 Kind = TypeVar("Kind", bound=Node)
 NOTHING: frozenset[int] = frozenset()
 
+CHANGING = ("parameter", "state", "noise", "cotangent")
+"""Roles of leaves whose values change while the data stay."""
+
 # ------------------------------------------------------------------------------------------------------------ the graph
 
 
@@ -405,7 +409,7 @@ class Graph:
         if made is not None:
             assert isinstance(made, kind)
             return made
-        trained = more.get("role") in ("parameter", "cotangent") or any(operand.trained for operand in operands)
+        trained = more.get("role") in CHANGING or any(operand.trained for operand in operands)
         positive = _positive(kind, operands, more)
         if known is not None:
             trained, positive = known.trained, known.positive
@@ -432,7 +436,7 @@ class Graph:
         return self._make(kind, axes, dtype, operands, **attributes)
 
     def leaf(self, role: str, name: str, axes: Iterable[Axis], dtype: str = "float") -> Leaf:
-        """A parameter, an input, or the cotangent of an output."""
+        """A parameter, a state, noise, an input, or the cotangent of an output."""
         return self._make(Leaf, self.ordered(axes), dtype, (), role=role, name=name)
 
     def local(self, name: str, axes: Iterable[Axis], dtype: str, trained: bool, positive: bool = False) -> Leaf:
@@ -636,7 +640,9 @@ class Graph:
 
     def stop(self, operand: Node) -> Node:
         """The operand, without a derivative."""
-        return self._make(Stop, operand.axes, operand.dtype, (operand,)) if operand.trained else operand
+        if isinstance(operand, Constant):
+            return operand
+        return self._make(Stop, operand.axes, operand.dtype, (operand,))
 
     def scan(
         self,
@@ -784,9 +790,10 @@ def _positive(kind: Callable[..., Any], operands: tuple[Node, ...], more: Mappin
 
 @dataclass(frozen=True, slots=True)
 class Initial:
-    """How a parameter starts. `kind` is constant, normal, uniform, glorot or he.
+    """How a parameter starts, or how noise is drawn. `kind` is constant, normal, uniform, glorot, he, bernoulli or
+    exponential.
 
-    `arguments` are numbers: the constant; mean and deviation; low and high; the gain; nothing.
+    `arguments` are numbers: the constant; mean and deviation; low and high; the gain; nothing; the share; the rate.
     """
 
     kind: str
@@ -823,14 +830,43 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
+class Noise:
+    """What is drawn afresh at each step. `drawn` says how: normal, uniform, bernoulli or exponential, and its numbers.
+
+    `axes` as written.
+    """
+
+    name: str
+    axes: tuple[Axis, ...]
+    leaf: Leaf
+    drawn: Initial
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is kept between steps and not trained: it lies behind the parameters in the vector. `axes` as written."""
+
+    name: str
+    axes: tuple[Axis, ...]
+    leaf: Leaf
+    initial: Initial
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Objective:
-    """A scalar to make small. A maximised one stands negated, with `sense` "maximize"; `over` names its parameters."""
+    """A scalar to make small. A maximised one stands negated, with `sense` "maximize"; `over` names its parameters.
+
+    `updates` holds what a step of this objective makes of states, by their names.
+    """
 
     name: str
     value: Node
     over: tuple[str, ...]
     sense: str = "minimize"
     span: Span | None = None
+    updates: tuple[tuple[str, Node], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -839,7 +875,10 @@ class Program:
 
     `named` maps each named value of the model (dotted inside layers) to its node; `gradients` maps an objective to the
     gradient for each parameter's leaf; `adjoints` to the adjoint of each named value; `cotangents` and `pullback` hold
-    the seeds of the outputs and the gradients that they give.
+    the seeds of the outputs and the gradients that they give. `tangents` are the parts of a direction in which the
+    parameters move, in a program that has one: a parameter like each, in the same order. Objectives, and the named
+    values that they need, are as in training, outputs and metrics as in prediction; `predicted` has the named values
+    that are needed in both ways and differ, as in prediction.
     """
 
     graph: Graph
@@ -856,6 +895,10 @@ class Program:
     adjoints: Mapping[str, Mapping[str, Node]] = field(default_factory=dict)
     cotangents: tuple[Leaf, ...] = ()
     pullback: Mapping[str, Node] = field(default_factory=dict)
+    tangents: tuple[Parameter, ...] = ()
+    noise: tuple[Noise, ...] = ()
+    states: tuple[State, ...] = ()
+    predicted: tuple[tuple[str, Node], ...] = ()
 
     def shown(self, axes: Iterable[Axis]) -> tuple[Axis, ...]:
         """The axes of an output in the order in which users get them: the rows first, the others as declared, copies
@@ -871,6 +914,7 @@ class Program:
     def roots(self) -> list[Node]:
         """Every node that has a meaning for the user, the named values left out."""
         found = [objective.value for objective in self.objectives]
+        found += [node for objective in self.objectives for _, node in objective.updates]
         found += [node for _, node in (*self.outputs, *self.metrics)]
         found += [node for gradient in self.gradients.values() for node in gradient.values()]
         found += list(self.pullback.values())
@@ -881,10 +925,14 @@ class Program:
         return replace(
             self,
             parameters=tuple(replace(p, value=to(p.value)) for p in self.parameters),
-            objectives=tuple(replace(o, value=to(o.value)) for o in self.objectives),
+            objectives=tuple(
+                replace(o, value=to(o.value), updates=tuple((name, to(node)) for name, node in o.updates))
+                for o in self.objectives
+            ),
             outputs=tuple((name, to(node)) for name, node in self.outputs),
             metrics=tuple((name, to(node)) for name, node in self.metrics),
             named=tuple((name, to(node)) for name, node in self.named),
+            predicted=tuple((name, to(node)) for name, node in self.predicted),
             gradients={key: {name: to(node) for name, node in g.items()} for key, g in self.gradients.items()},
             adjoints={key: {name: to(node) for name, node in g.items()} for key, g in self.adjoints.items()},
             pullback={name: to(node) for name, node in self.pullback.items()},
@@ -903,12 +951,17 @@ def reachable(roots: Iterable[Node]) -> list[Node]:
     return [seen[key] for key in sorted(seen)]
 
 
+def depends(node: Node, role: str) -> bool:
+    """Whether a leaf of that role stands anywhere below the node."""
+    return any(isinstance(below, Leaf) and below.role == role for below in reachable([node]))
+
+
 def rewrite(program: Program, rule: Callable[[Node, tuple[Node, ...]], Node]) -> Program:
     """The program with each node given to `rule`, operands first; `rule` sees the node and its new operands.
 
     A rule may give less than the node's axes where the value is the same along them; an output keeps its own.
     """
-    named = [node for _, node in program.named]
+    named = [node for _, node in (*program.named, *program.predicted)]
     adjoints = [node for table in program.adjoints.values() for node in table.values()]
     values = [p.value for p in program.parameters]
     new: dict[int, Node] = {}

@@ -14,7 +14,7 @@ from sympy import Expr, Integer, Rational
 
 from . import functions
 from .elementary import DIVIDE, MULTIPLY, SUBTRACT, as_float, build
-from .graph import Axis, Contract, Graph, LinearAlgebra, Map, Node, Program, Reduce, placeholder, rewrite
+from .graph import Axis, Contract, Graph, Index, LinearAlgebra, Map, Node, Program, Reduce, placeholder, rewrite
 from .simplify.order import in_pairs
 
 _0, _1, _2 = placeholder(0), placeholder(1), placeholder(2)
@@ -41,6 +41,8 @@ def lower(program: Program, dtype: str) -> Program:
             case Reduce(operator="logsumexp"):
                 top, _, total = _exponentials(graph, operands[0], node.reduced, program.rows, dtype)
                 return graph.sum([top, graph.map(sympy.log(_0), [total])])
+            case Reduce(operator="prod") if (others := _others(graph, node, operands[0], program.rows)) is not None:
+                return others
             case Reduce(operator="prod" | "max" | "min") if operands[0].dtype != "float":
                 return graph.reduce(node.operator, graph.map(functions.as_float(_0), operands), node.reduced)
             case LinearAlgebra():
@@ -92,10 +94,50 @@ def _lowered_operand(difference: Node, x: Node) -> Node | None:
     return found[0] if len(found) == 1 else None
 
 
+# --------------------------------------------------------------------------------------------------- products of others
+
+
+def _others(graph: Graph, node: Reduce, operand: Node, rows: str | None) -> Node | None:
+    """`prod[k'](if index[k] == index[k'] then 1 else x[k -> k'])` in time and memory that are linear in the length: at
+    each position the product over all others, a quotient where nothing is 0, and exact where something is."""
+    if not isinstance(operand, Map) or operand.expression != _OTHERS:
+        return None
+    same, x = operand.operands
+    pairs = _pairs(same)
+    to = {second: first for first, second in pairs}
+    if set(to) != {axis.name for axis in node.reduced} or {first for first, _ in pairs} & set(x.names):
+        return None
+    x = graph.spread(as_float(graph, x), node.reduced)
+    zero = graph.map(functions.equal(_0, Integer(0)), [x])
+    ones = graph.map(functions.where(_0, Integer(1), Integer(0)), [zero])
+    zeros = in_pairs(graph, [ones], node.reduced, rows)
+    nonzero = graph.map(functions.where(_0, Integer(1), _1), [zero, x])
+    product = graph.reduce("prod", nonzero, node.reduced)
+    alone = graph.map(functions.both(_0, _1), [zero, graph.map(functions.equal(_0, Integer(1)), [zeros])])
+    at_zero = graph.map(functions.where(_0, _1, Integer(0)), [alone, product])
+    none = graph.map(functions.equal(_0, Integer(0)), [zeros])
+    quotient = graph.map(DIVIDE, [product, nonzero])
+    return graph.relabel(graph.map(functions.where(_0, _1, _2), [none, quotient, at_zero]), to)
+
+
+_OTHERS = functions.where(_0, Integer(1), _1)
+
+
+def _pairs(same: Node) -> list[tuple[str, str]]:
+    """The axes whose positions are compared, where the node says that all pairs of positions are equal."""
+    match same:
+        case Map(expression=functions.both()):
+            return [pair for part in same.operands for pair in _pairs(part)]
+        case Map(expression=functions.equal(), operands=(Index(names=(first,)), Index(names=(second,)))):
+            return [(first, second)]
+    return []
+
+
 # ------------------------------------------------------------------------------------------------------------ pointwise
 
 
 _SLOPE = _1 / (1 + _1) ** 2
+_ONE_OR_NONE = functions.where(_0, Integer(1), Integer(0))
 
 REPLACED: dict[type, Expr] = {
     functions.relu: functions.maximum(_0, Integer(0)),
@@ -143,6 +185,8 @@ def _map(graph: Graph, node: Map, operands: tuple[Node, ...], dtype: str) -> Nod
     if not (head.is_Add or head.is_Mul or head.is_Pow) and any(argument.args for argument in arguments):
         # A number that was folded in may leave two operations: atan2(x, 2) is atan(x/2).
         return build(graph, head, operands)
+    if head == _ONE_OR_NONE and operands[0].dtype == "bool":
+        return graph.map(functions.as_float(_0), operands)
     if type(head) in REPLACED:
         plain = [build(graph, argument, operands) for argument in arguments]
         return build(graph, REPLACED[type(head)], plain)

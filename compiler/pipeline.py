@@ -9,10 +9,11 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from . import VERSION
 from .check_graph import checked, held_by_doubles
+from .derivatives import KINDS, OF_OBJECTIVES, Derived, derived
 from .differentiate import differentiate
 from .elaborate import elaborate
 from .emit.numpy import Variant, emit_numpy
@@ -56,12 +57,13 @@ AFTER = ("loops", "stable", "algebra", "tensor", "pointwise", "tensor", "pointwi
 class Options:
     """What the caller may choose. `constants` replaces `const` values; `without` names passes and rules to leave out,
     or "all"; `fast_algebra` lets polynomials of the data be multiplied out, which may cost digits (see
-    `simplify/expand.py`)."""
+    `simplify/expand.py`); `derivatives` names functions that the module has besides, of `derivatives.KINDS`."""
 
     dtype: str = "float64"
     constants: Mapping[str, float] = field(default_factory=dict)
     without: tuple[str, ...] = ()
     fast_algebra: bool = False
+    derivatives: tuple[str, ...] = ()
 
     def takes(self, name: str) -> bool:
         """Whether the pass is not left out."""
@@ -91,11 +93,24 @@ class UnknownType(ValueError):
         return f"there is no type `{self.name}` of numbers; there are {', '.join(DTYPES)}"
 
 
+@dataclass(eq=False)
+class UnknownDerivative(ValueError):
+    """A name in `Options.derivatives` that is no derivative's, or one that the model does not have."""
+
+    name: str
+    lacking: str | None = None  # what the model lacks
+
+    def __str__(self) -> str:
+        if self.lacking is not None:
+            return f"the model has no {self.name}: it has no {self.lacking}"
+        return f"there is no derivative `{self.name}`; there are {', '.join(KINDS)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Compiled:
     """A model at the three places where people look: as written, with its gradients simplified, and as a module.
 
-    `rewrites` is what the passes did on the way.
+    `derivatives` are those asked for, simplified; `rewrites` is what the passes did on the way.
     """
 
     source: Source
@@ -104,6 +119,7 @@ class Compiled:
     program: Program
     module: str
     rewrites: Rewrites
+    derivatives: tuple[Derived, ...] = ()
 
 
 def stages(
@@ -119,6 +135,9 @@ def stages(
     for name in chosen.without:
         if name not in PASSES and name not in RULES and name != ALL:
             raise UnknownPass(name)
+    for name in chosen.derivatives:
+        if name not in KINDS:
+            raise UnknownDerivative(name)
     record = rewrites or Rewrites(chosen.without, agree)
     tree = parse(source)
     yield "parse", tree
@@ -129,7 +148,9 @@ def stages(
         if chosen.takes(name):
             stabilised = PASSES[name](stabilised, record)
             yield f"{name} before", checked(stabilised, written)
-    program = yield from _differentiated("", stabilised, written, chosen, record)
+    differentiated = differentiate(stabilised, written)
+    yield "differentiate", checked(differentiated, written)
+    program = yield from _simplified("", differentiated, written, chosen, record)
     yield "simplified", program
     if chosen.takes("stack"):
         program = PASSES["stack"](program, record)
@@ -144,20 +165,49 @@ def stages(
         expanded = PASSES["expand"](stabilised, record)
         yield "expand", checked(expanded, written)
         if expanded is not stabilised:
-            expanded = yield from _differentiated(" expanded", expanded, written, chosen, record)
+            expanded = differentiate(expanded, written)
+            yield "differentiate expanded", checked(expanded, written)
+            expanded = yield from _simplified(" expanded", expanded, written, chosen, record)
             variants.append(Variant("expand", lower(expanded, chosen.dtype)))
     lowered = lower(program, chosen.dtype)
     yield "lower", held_by_doubles(checked(lowered), source)
+    derivatives = yield from _derivatives(differentiated, written, chosen, record)
+    if derivatives:
+        yield "derivatives", derivatives
+    asked = [replace(d, program=held_by_doubles(lower(d.program, chosen.dtype), source)) for d in derivatives]
     constants = {n: float(v.value) for n, v in written.named if isinstance(v, Constant) and n in _declared(tree)}
-    yield "emit", emit_numpy(lowered, variants, written, source, chosen.dtype, constants, VERSION)
+    kinds = [kind for kind in KINDS if kind in chosen.derivatives]
+    module = emit_numpy(lowered, variants, written, source, chosen.dtype, constants, VERSION, asked, kinds)
+    yield "emit", module
 
 
-def _differentiated(
+def _derivatives(
+    differentiated: Program, written: Program, chosen: Options, record: Rewrites
+) -> Generator[tuple[str, object], None, tuple[Derived, ...]]:
+    """The derivatives asked for, simplified each for itself, so that the gradient stays as it is without them."""
+    found = []
+    for kind in KINDS:
+        if kind not in chosen.derivatives:
+            continue
+        if not (differentiated.objectives if kind in OF_OBJECTIVES else differentiated.cotangents):
+            raise UnknownDerivative(
+                kind, "objective" if kind in OF_OBJECTIVES else "output that depends on a parameter"
+            )
+        for item in derived(differentiated, kind):
+            label = f" {kind} of {item.of or 'the outputs'}"
+            yield f"differentiate{label}", checked(item.program)
+            program = yield from _simplified(label, item.program, written, chosen, record)
+            if chosen.takes("stack"):
+                program = PASSES["stack"](program, record)
+                yield f"stack{label}", checked(program)
+            found.append(replace(item, program=program))
+    return tuple(found)
+
+
+def _simplified(
     label: str, program: Program, written: Program, chosen: Options, record: Rewrites
 ) -> Generator[tuple[str, object], None, Program]:
-    """The stages from a program to its simplified gradients, which is what the generator returns."""
-    program = differentiate(program, written)
-    yield f"differentiate{label}", checked(program, written)
+    """The stages from derivatives to their simplest forms, which is what the generator returns."""
     for round_, name in enumerate(AFTER, 1):
         if chosen.takes(name):
             program = PASSES[name](program, record)
@@ -193,4 +243,6 @@ def compile_model(source: Source, options: Options | None = None) -> Compiled:
     assert isinstance(written, Program)
     assert isinstance(program, Program)
     assert isinstance(module, str)
-    return Compiled(source, chosen, written, program, module, record)
+    derivatives = found.get("derivatives", ())
+    assert isinstance(derivatives, tuple)
+    return Compiled(source, chosen, written, program, module, record, derivatives)

@@ -1,7 +1,8 @@
 """When each value is computed, and where it lives: a lowered program in, a `Plan` out.
 
-Every node gets a time. `compile`: a number. `bind`: depends on data alone, computed once. `step`: depends on
-parameters, not on rows. `block`: depends on parameters and rows, computed for each block of rows in reused buffers.
+Every node gets a time. `compile`: a number. `bind`: depends on data alone, computed once; noise lies in arrays that
+are there from then on, and what depends on it is not of this time. `step`: depends on parameters, states or noise, not
+on rows. `block`: on these and on rows, computed for each block of rows in reused buffers.
 `finish`: sums over rows, and what follows from them. Where a value along the rows needs another row's (a sum over
 rows used in each row, a shift along the rows) the rows cannot be cut, and all of it is computed in one piece, at the
 time `step`.
@@ -39,6 +40,10 @@ from .graph import (
     reachable,
 )
 from .loops import Regions
+from .simplify.cost import elements
+
+IN_VECTOR = ("parameter", "state")
+"""Roles of the leaves that lie in the flat vector."""
 
 TIMES = ("compile", "bind", "step", "block", "finish")
 PREFIXES = {"step": "s", "block": "b", "finish": "f"}
@@ -103,14 +108,19 @@ class Places:
     buffers: dict[int, Buffer]
 
 
-def make_plan(program: Program, roots: Sequence[Node], results: Sequence[Node] = ()) -> Plan:
-    """The plan of what computes `roots`; `results` are those of them that are handed out as arrays."""
+def make_plan(program: Program, roots: Sequence[Node], results: Sequence[Node] = (), frugal: bool = False) -> Plan:
+    """The plan of what computes `roots`; `results` are those of them that are handed out as arrays.
+
+    Where it is `frugal`, products of data that are wider than the data themselves are formed in each block of rows
+    anew, and not kept for all rows.
+    """
     regions = Regions(roots)
     nodes = regions.outside
     rows = program.rows
     if regions.scans or (rows is not None and not _cuttable(nodes, rows)):
         rows = None
-    times = _times(nodes, rows)
+    wide = _wide(nodes, rows) if frugal and rows is not None else frozenset()
+    times = _times(nodes, rows, wide)
     if rows is not None and any(
         times[node.id] == "block" and any(times[o.id] == "finish" for o in node.operands) for node in nodes
     ):
@@ -292,16 +302,30 @@ def _adds_rows(node: Node, rows: str | None) -> bool:
     )
 
 
-def _times(nodes: Sequence[Node], rows: str | None) -> dict[int, str]:
+def _wide(nodes: Sequence[Node], rows: str) -> frozenset[int]:
+    """Pointwise operations on data alone, along the rows, with more elements in a row than any input has."""
+    given = [elements(node.axes, rows) for node in nodes if isinstance(node, Leaf) and rows in node.names]
+    known = [node for node in nodes if isinstance(node, Map) and not node.trained and rows in node.names]
+    return frozenset(node.id for node in known if elements(node.axes, rows) > max(given, default=0))
+
+
+def _times(nodes: Sequence[Node], rows: str | None, wide: frozenset[int] = frozenset()) -> dict[int, str]:
     times: dict[int, str] = {}
+    drawn: set[int] = set()  # noise, and what depends on it
     for node in nodes:
+        if (isinstance(node, Leaf) and node.role == "noise") or any(o.id in drawn for o in node.operands):
+            drawn.add(node.id)
         if isinstance(node, Constant):
             times[node.id] = "compile"
-        elif isinstance(node, Index | Size) or (isinstance(node, Leaf) and node.role != "parameter"):
+        elif isinstance(node, Index | Size) or (isinstance(node, Leaf) and node.role not in IN_VECTOR):
             times[node.id] = "bind"
         elif isinstance(node, Leaf | Scan | Steps | Last):
             times[node.id] = "step"
-        elif all(times[o.id] in ("compile", "bind") for o in node.operands):
+        elif (
+            node.id not in drawn
+            and node.id not in wide
+            and all(times[o.id] in ("compile", "bind") for o in node.operands)
+        ):
             times[node.id] = "bind"
         elif rows is not None and rows in node.names:
             times[node.id] = "block"

@@ -68,7 +68,7 @@ class ShapeMismatch(ValueError):
 
 @dataclass(eq=False)
 class MissingValue(KeyError):
-    """A leaf that the roots need was given no value. `role` is "parameter", "input" or "cotangent"."""
+    """A leaf that the roots need was given no value. `role` is that of the leaf."""
 
     role: str
     name: str
@@ -82,10 +82,10 @@ def evaluate(
 ) -> list[Array]:
     """The value of each root, with its axes in the order of `root.axes`.
 
-    `values` holds inputs and cotangents by name, `parameters` the *unconstrained* values of the parameters; each with
-    its axes as the model writes them. float64, or complex128 where a value is complex; with `digits`, arrays of mpmath
-    numbers of that many digits. Only what the roots need has to be there. Raises ShapeMismatch and MissingValue;
-    IndexError where an index lies outside its axis.
+    `values` holds inputs, noise and cotangents by name, `parameters` the states and the *unconstrained* values of the
+    parameters; each with its axes as the model writes them. float64, or complex128 where a value is complex; with
+    `digits`, arrays of mpmath numbers of that many digits. Only what the roots need has to be there. Raises
+    ShapeMismatch and MissingValue; IndexError where an index lies outside its axis.
     """
     with np.errstate(all="ignore"), mpmath.workdps(digits or mpmath.mp.dps):
         regions = Regions(roots)
@@ -160,6 +160,23 @@ def _by_floats(function: Callable[..., float]) -> Callable[..., Array]:
     return lambda *arguments: np.asarray(np.vectorize(at_point, otypes=[float])(*arguments))
 
 
+def _stepped(value: Any, *slopes: Callable[..., float]) -> Callable[..., Array]:
+    """A function of floats, for arrays; by its first derivatives for complex numbers, those of the complex step."""
+
+    def at(*given: Array) -> Array:
+        real = [np.real(x) for x in given]
+        found = _by_floats(value)(*real)
+        steps = [np.imag(x) * _by_floats(slope)(*real) for x, slope in zip(given, slopes, strict=True)]
+        return np.asarray(found + 1j * sum(steps)) if any(np.iscomplexobj(x) for x in given) else found
+
+    return at
+
+
+def _polygamma(n: Array, x: Array) -> Array:
+    of, order = MEANINGS[functions.polygamma], int(n.real)
+    return _stepped(lambda x: of(order, x), lambda x: of(order + 1, x))(x)
+
+
 def _xlogy(x: Array, y: Array) -> Array:
     return np.where(x == 0, 0, x * np.log(np.where(x == 0, 1, y)))
 
@@ -226,6 +243,18 @@ FLOATS = Arithmetic(
         functions.erf: _erf,
         functions.erfc: _erfc,
         **{kind: _by_floats(MEANINGS[kind]) for kind in functions.STABLE},
+        functions.lgamma: _stepped(MEANINGS[functions.lgamma], MEANINGS[functions.digamma]),
+        functions.digamma: _stepped(MEANINGS[functions.digamma], lambda x: MEANINGS[functions.polygamma](1, x)),
+        functions.polygamma: _polygamma,
+        functions.lbeta: _stepped(
+            MEANINGS[functions.lbeta],
+            lambda x, y: MEANINGS[functions.polygamma_fall](0, x, y),
+            lambda x, y: MEANINGS[functions.polygamma_fall](0, y, x),
+        ),
+        functions.log_i0e: _stepped(
+            MEANINGS[functions.log_i0e],
+            lambda x: -math.copysign(1, x) * MEANINGS[functions.i0_cumulant](1, abs(x)) if x else 0.0,
+        ),
         functions.xlogy: _xlogy,
         functions.power: lambda x, y: np.power(x, y),
     },
@@ -292,6 +321,19 @@ _MULTIPRECISION = Arithmetic(
         functions.expm1: _real_or_nan(lambda x: mpmath.expm1(x)),
         functions.erf: _real_or_nan(lambda x: mpmath.erf(x)),
         functions.erfc: _real_or_nan(lambda x: mpmath.erfc(x)),
+        functions.lgamma: _real_or_nan(lambda x: mpmath.loggamma(x).real),
+        functions.digamma: _real_or_nan(lambda x: mpmath.digamma(x)),
+        functions.polygamma: _real_or_nan(lambda n, x: mpmath.polygamma(int(n), x)),
+        functions.polygamma_fall: _real_or_nan(
+            lambda n, x, y: mpmath.polygamma(int(n), x) - mpmath.polygamma(int(n), x + y)
+        ),
+        functions.lbeta: _real_or_nan(
+            lambda x, y: (mpmath.loggamma(x) + mpmath.loggamma(y) - mpmath.loggamma(x + y)).real
+        ),
+        functions.log_i0e: _real_or_nan(lambda x: mpmath.log(mpmath.besseli(0, abs(x))) - abs(x)),
+        functions.i0_cumulant: _real_or_nan(
+            lambda n, x: (-1) ** int(n) * mpmath.diff(lambda t: mpmath.log(mpmath.besseli(0, t)) - t, x, int(n))
+        ),
         functions.xlogy: _real_or_nan(lambda x, y: x * mpmath.log(y) if x else mpmath.mpf(0)),
         functions.power: _real_or_nan(lambda x, y: x**y),
     },
@@ -358,14 +400,16 @@ class Setting:
 
 
 def _setting(program: Program, leaves: Sequence[Leaf], values: Values, parameters: Values, of: Arithmetic) -> Setting:
-    bordering = [(p.leaf, p.axes) for p in program.parameters] + [(i.leaf, i.axes) for i in program.inputs]
+    bordering = [(p.leaf, p.axes) for p in (*program.parameters, *program.tangents)]
+    bordering += [(s.leaf, s.axes) for s in program.states]
+    bordering += [(i.leaf, i.axes) for i in program.inputs] + [(n.leaf, n.axes) for n in program.noise]
     written = {leaf.id: axes for leaf, axes in bordering}
     given: dict[int, Array] = {}
     lengths: dict[Symbol, int] = {}
     # Data that the roots do not need still tell lengths, where they were given.
     telling = list({leaf.id: leaf for leaf in (*leaves, *(leaf for leaf, _ in bordering))}.values())
     for leaf in telling:
-        table = parameters if leaf.role == "parameter" else values
+        table = parameters if leaf.role in ("parameter", "state") else values
         if leaf.name not in table and leaf not in leaves:
             continue
         if leaf.name not in table:

@@ -23,6 +23,43 @@ def _softplus(x: float) -> float:
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
+def _polygamma(n: float, x: float) -> float:
+    import mpmath
+
+    return float(mpmath.polygamma(int(n), x))
+
+
+def _lbeta(x: float, y: float) -> float:
+    """In so many digits that what cancels leaves those of a double."""
+    import mpmath
+
+    with mpmath.workdps(40):
+        found = mpmath.loggamma(x) + mpmath.loggamma(y) - mpmath.loggamma(mpmath.mpf(x) + y)
+        return float(found.real)
+
+
+def _polygamma_fall(n: float, x: float, y: float) -> float:
+    import mpmath
+
+    with mpmath.workdps(40):
+        return float(mpmath.polygamma(int(n), x) - mpmath.polygamma(int(n), mpmath.mpf(x) + y))
+
+
+def _i0_cumulant(n: float, x: float) -> float:
+    """By the derivatives of log(i0), in so many digits that those of a double are left."""
+    import mpmath
+
+    with mpmath.workdps(60):
+        return float((-1) ** int(n) * mpmath.diff(lambda t: mpmath.log(mpmath.besseli(0, t)) - t, x, int(n)))
+
+
+def _log_i0e(x: float) -> float:
+    import mpmath
+
+    with mpmath.workdps(30):
+        return float(mpmath.log(mpmath.besseli(0, abs(x))) - abs(x))
+
+
 def _moment(n: float, x: float, kind: str) -> float:
     """The nth derivative of (exp(x) - 1)/x, sin(x)/x or log(1 + x)/x."""
     import mpmath
@@ -76,6 +113,13 @@ MEANINGS: dict[type, Callable[..., float]] = {
     functions.ierfcx: lambda x: 1 / math.sqrt(math.pi) - x * math.exp(x * x) * math.erfc(x),
     functions.log_erfc: lambda x: math.log(math.erfc(x)),
     functions.log_half_erfc: lambda x: math.log(math.erfc(x) / 2),
+    functions.lgamma: math.lgamma,
+    functions.digamma: lambda x: _polygamma(0, x),
+    functions.polygamma: _polygamma,
+    functions.lbeta: _lbeta,
+    functions.polygamma_fall: _polygamma_fall,
+    functions.log_i0e: _log_i0e,
+    functions.i0_cumulant: _i0_cumulant,
     functions.exp_moment: lambda n, x: _moment(n, x, "exp"),
     functions.cos_moment: lambda n, x: _moment(n, x, "cos"),
     functions.log_moment: lambda n, x: _moment(n, x, "log"),

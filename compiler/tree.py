@@ -104,11 +104,15 @@ class Subscript:
 
 @dataclass(frozen=True, slots=True)
 class AxisName:
-    """An axis as it stands in brackets, primes included; `length` where one is written in place (`gate: 4`)."""
+    """An axis as it stands in brackets, primes included; `length` where one is written in place (`gate: 4`).
+
+    `rest` marks a name that stands for any number of axes (`*others`).
+    """
 
     span: Span
     name: str
     length: int | None = None
+    rest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,15 @@ class Group:
     axes: tuple[AxisName, ...]
 
 
-SubscriptItem = AxisName | Rename | At | Slice | Taps | Group
+@dataclass(frozen=True, slots=True)
+class ValueName:
+    """`fc.W` in brackets, which no axis is called: the value by which `grad[fc.W](e)` differentiates."""
+
+    span: Span
+    name: str
+
+
+SubscriptItem = AxisName | Rename | At | Slice | Taps | Group | ValueName
 Expression = Number | Boolean | Text | Name | Unary | Binary | Conditional | Pipe | Call | Subscript
 
 # ----------------------------------------------------------------------------------------------------------- statements
@@ -208,6 +220,25 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class State:
+    """`running[k] = 0`: kept between steps, and not trained; one of these for each state named."""
+
+    span: Span
+    name: str
+    axes: tuple[AxisName, ...]
+    initial: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """`update running = e`: what a state is after a step of training."""
+
+    span: Span
+    state: Name
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
 class Constant:
     span: Span
     name: str
@@ -216,9 +247,10 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
+    """`x = e`, and `p, q = f(x)`; the names with their places."""
+
     span: Span
-    name: str
-    name_span: Span
+    names: tuple[Name, ...]
     value: Expression
 
 
@@ -340,6 +372,8 @@ Statement = (
     | Input
     | Noise
     | Parameter
+    | State
+    | Update
     | Constant
     | Assignment
     | Definition

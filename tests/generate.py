@@ -17,6 +17,7 @@ T = TypeVar("T")
 Axes = Mapping[str, str]  # from an axis to what is left of it: "" (all), "less" (one fewer), "half", "two"
 
 DECLARED = {"k": 3, "j": 2, "v": 4}
+TAPS = {"tap": 2, "tip": 3}
 SLICES = {
     "": ("::-1",),
     "less": ("1:", ":-1", ":0:-1", "-2::-1"),
@@ -29,7 +30,7 @@ ANYWHERE = (
     *("leaky_relu", "elu", "gelu", "silu", "mish", "softsign", "selu", "log_sigmoid"),
 )
 INSIDE = ("asin", "acos", "atanh", "tan", "sinh", "cosh", "exp", "expm1")  # of what lies between -1 and 1
-POSITIVE = ("log", "sqrt", "log1p", "log2", "log10")
+POSITIVE = ("log", "sqrt", "log1p", "log2", "log10", "lgamma", "digamma", "trigamma", "log_i0e")
 LIBRARY = (
     *("mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", "logistic_loss", "hinge", "gaussian_nll"),
     *("gelu", "silu", "mish", "softsign", "selu", "log_sigmoid", "logaddexp"),
@@ -73,6 +74,8 @@ class Writer:
     values: list[Value] = field(default_factory=list)
     callees: list[Callee] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
+    taps: set[str] = field(default_factory=set)
+    modes: bool = False  # whether the model speaks of `training`
     budget: int = 40
 
     # --- choices
@@ -186,6 +189,8 @@ class Writer:
     def truth(self, within: Axes, depth: int) -> Value:
         self.budget -= 1
         known = self.candidates(within, lambda v: v.type == "bool")
+        if self.modes and self.maybe(25):
+            return Value("training", {}, "bool")
         choice = self.draw(st.integers(0, 9)) if depth > 0 and self.budget > 0 else 0
         if choice <= 1 and known:
             placed = self.placed(self.one(known), within)
@@ -513,11 +518,84 @@ def _algebra(w: Writer, within: Axes, depth: int) -> Value | None:
     return Value(f"({form.format(axis, matrix.text)})", matrix.axes)
 
 
+def _window(w: Writer, within: Axes, depth: int) -> Value | None:
+    """A sum or another reduction over taps, along an axis that stays or along one that is summed too."""
+    reduction = w.one(("sum", "sum", "mean", "max", "min", "prod", "logsumexp"))
+    kinds = {"": ("same",), "less": ("tap",), "half": ("half",)}
+    staying = [axis for axis, kind in within.items() if kind in kinds]
+    new = {} if staying and w.maybe(60) else w.fresh(within)
+    if not new and not staying:
+        return None
+    axis = next(iter(new)) if new else w.one(sorted(staying))
+    inner = w.along(w.number({**within, axis: ""}, depth), axis, "")
+    tap, options = w.one(tuple(TAPS)), w.one((', pad="same"', ", pad=2, stride=2", ", pad=1, dilation=2", ", 3, 1, 1"))
+    if not new and within[axis] == "":
+        options = w.one((', pad="same"', ', dilation=2, pad="same"'))
+    elif not new and within[axis] == "less":
+        tap, options = "tap", ""
+    elif not new:
+        options = ', stride=2, pad="same"'
+    w.taps.add(tap)
+    kernel = w.one(("", f" * (0.5 + index[{tap}])", f" * cos(index[{tap}] * {{}})"))
+    other = w.number({a: b for a, b in within.items() if a != axis}, 0) if "{}" in kernel else Value("", {})
+    window = f"window[{axis}: {tap}]({inner.text}{options}){kernel.format(other.text)}"
+    axes = {**other.axes, **inner.axes}
+    if new:
+        return Value(f"{reduction}[{axis}, {tap}]({window})", {a: b for a, b in axes.items() if a != axis})
+    return Value(f"{reduction}[{tap}]({window})", {**axes, axis: within[axis]})
+
+
+def _concat(w: Writer, within: Axes, depth: int) -> Value | None:
+    whole = [axis for axis, kind in within.items() if not kind]
+    if not whole:
+        return None
+    axis = w.one(sorted(whole))
+    parts = [w.along(w.number(within, depth - i), axis, "") for i in range(2)]
+    cut = w.one(((":1", "1:"), (":-1", "-1:"), ("0:1", ":0:-1")))
+    texts = [f"({part.text})[{axis} = {piece}]" for part, piece in zip(parts, cut, strict=True)]
+    return Value(f"concat[{axis}]({', '.join(texts)})", {**parts[0].axes, **parts[1].axes})
+
+
+def _flat(w: Writer, within: Axes, depth: int) -> Value | None:
+    """Two axes as one, and taken apart again or summed."""
+    whole = [axis for axis, kind in within.items() if not kind]
+    staying = len(whole) >= 2 and w.maybe(60)
+    free = [axis for axis in w.axes if axis not in within]
+    if not staying and len(free) < 2:
+        return None
+    first = w.one(sorted(whole) if staying else free)
+    second = w.one([axis for axis in (sorted(whole) if staying else free) if axis != first])
+    inner = w.number({**within, first: "", second: ""}, depth)
+    inner = w.along(w.along(inner, first, ""), second, "")
+    name = f"m{first}{second}".replace("'", "p")
+    flat = f"flatten[({first}, {second}) -> {name}]({inner.text})"
+    flat = w.one((flat, f"cumsum[{name}]({flat})", f"({flat})[{name} = ::-1]", f"sin({flat})"))
+    if staying:
+        return Value(f"split[{name} -> ({first}, {second})]({flat})", inner.axes)
+    reduction = w.one(("sum", "mean", "max", "logsumexp"))
+    return Value(f"{reduction}[{name}]({flat})", _without(inner, first, second))
+
+
+def _running(w: Writer, within: Axes, depth: int) -> Value | None:
+    if not within:
+        return None
+    axis = w.one(sorted(within))
+    inner = w.along(w.number(within, depth), axis, within[axis])
+    form = w.one(("cumsum[{1}]({0})", "cumprod[{1}]({0})", "cumprod[{1}](relu({0}))", "sort"))
+    if form == "sort":
+        # Apart from each other, so that rounding does not decide how they are ordered.
+        apart = f"0.37 * index[{axis}]" + (f"[{axis} = {SLICES[within[axis]][0]}]" if within[axis] else "")
+        order = f"argsort[{axis}](sin({inner.text}) + {apart})"
+        form = w.one(("sort[{1}](sin({0}) + {2})", "({0})[{1} = {3}]")).format(inner.text, axis, apart, order)
+        return Value(form if not within[axis] else f"sort[{axis}](sin({inner.text}) + {apart})", inner.axes)
+    return Value(form.format(inner.text, axis), inner.axes)
+
+
 PRODUCTIONS: tuple[Callable[[Writer, Axes, int], Value | None], ...] = (
     *(_binary, _binary, _binary, _three, _shared, _quotient, _anywhere, _anywhere, _anywhere, _inside, _positive),
     *(_two, _mixed, _power, _power, _sum, _sum, _sum, _sum, _matrix, _matrix, _reduce, _reduce, _softmax, _softmax),
     *(_gather, _gather, _slice, _slice, _rename, _rename, _conditional, _conditional, _guarded, _by_hand, _call, _call),
-    *(_library, _held, _counted, _algebra, _algebra),
+    *(_library, _held, _counted, _algebra, _algebra, _window, _window, _concat, _flat, _running, _running),
 )
 
 
@@ -555,6 +633,16 @@ PARAMETERS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("z", ("j",), " < 2"),
     ("o", (), " >= 0.25"),
 )
+
+NOISE: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("eps", ("n", "k")),
+    ("rain", ("n", "t")),
+    ("dust", ("j",)),
+    ("xi", ()),
+)
+DRAWN = ("normal(0, 1)", "normal(1, std=0.5)", "uniform(-1, 1)", "bernoulli(0.3)", "exponential(2)")
+
+STATES: tuple[tuple[str, tuple[str, ...]], ...] = (("kept", ("k",)), ("grid", ("k", "j")), ("count", ()))
 
 STARTS: Mapping[str, tuple[str, ...]] = {
     "": ("", " = 0.3", " ~ normal(0, 1)", " ~ uniform(-1, 1)", " ~ glorot()", " ~ he()", " ~ normal(0, std=0.5)"),
@@ -614,6 +702,8 @@ def models(draw: Any, rows: bool | None = None, depth: int = 3) -> str:
     if w.maybe(40):
         declarations.append(f"const l2 = {w.one(('1e-3', '0.5', '2 * 0.25'))}")
         w.values.append(Value("l2", {}))
+    states = _between_steps(w, declarations, known)
+    w.modes = w.maybe(20)
     lines += declarations
     w.axes = [*sorted(known - {"t"}, reverse=True), *(["t"] if "t" in known else []), "k'", "s"]
     if w.maybe(15):
@@ -633,14 +723,54 @@ def models(draw: Any, rows: bool | None = None, depth: int = 3) -> str:
         lines.append(f"h{i} = {value.text}")
         w.values += [Value(f"h{i}", value.axes)] * 3
 
+    _pair(w, lines)
+
     parameter = w.one(parameters)
     lines.append(f"{_objective(w, parameter, depth)}{_over(w, parameter, parameters)}")
+    if w.maybe(15):
+        parameter = w.one(parameters)
+        lines.append(f"{_objective(w, parameter, depth - 1, 'other = ')}{_over(w, parameter, parameters)}")
+    for name, axes in states:
+        w.budget = 8
+        lines.append(f"update {name} = 0.9 * {name} + 0.1 * {w.number(dict.fromkeys(axes, ''), 2).text}")
     for i in range(w.one((0, 1, 1, 2))):
         lines.append(f"output out{i} = {_output(w)}")
     for i in range(w.one((0, 0, 1, 2))):
         lines.append(f"metric m{i} = {_metric(w)}")
     used = [f"use {', '.join(f'nn.{name}' for name in LIBRARY if name in w.used)}"] if w.used else []
-    return "\n".join([*used, *lines, ""])
+    taps = [f"axis {', '.join(f'{tap}: {n}' for tap, n in TAPS.items() if tap in w.taps)}"] if w.taps else []
+    return "\n".join([*used, *taps, *lines, ""])
+
+
+def _between_steps(w: Writer, declarations: list[str], known: set[str]) -> list[tuple[str, tuple[str, ...]]]:
+    """Noise and states; the states that are to be updated."""
+    for name, axes in w.some([entry for entry in NOISE if set(entry[1]) <= known], 12):
+        order = list(w.draw(st.permutations(axes)))
+        declarations.append(f"noise {name}{_axes(order)} ~ {w.one(DRAWN)}")
+        w.values.append(Value(name, dict.fromkeys(order, "")))
+    states = w.some(STATES, 10)
+    for name, axes in states:
+        declarations.append(f"state {name}{_axes(axes)}{w.one(('', ' = 0.5'))}")
+        w.values.append(Value(name, dict.fromkeys(axes, "")))
+    return [state for state in states if w.maybe(80)]
+
+
+def _axes(names: Sequence[str]) -> str:
+    return f"[{', '.join(names)}]" if names else ""
+
+
+def _pair(w: Writer, lines: list[str]) -> None:
+    """A function of two values, and what it gives for one argument."""
+    if not w.maybe(12):
+        return
+    lines += ["def pair[a](a0[a]):", "    lower = min[a](a0)", "    return lower, a0 - lower"]
+    axis = w.one(w.axes)
+    others = [other for other in w.axes if other != axis]
+    within = {axis: "", **dict.fromkeys(w.some(others, 20)[:1], "")}
+    w.budget = 8
+    inner = w.along(w.number(within, 2), axis, "")
+    lines.append(f"low, rest = pair[{axis}]({inner.text})")
+    w.values += [Value("low", _without(inner, axis)), Value("rest", inner.axes)]
 
 
 def _functions(w: Writer, lines: list[str]) -> None:
@@ -749,7 +879,7 @@ def _scan(w: Writer, lines: list[str], name: str, indent: str, depth: int) -> No
     w.values += [Value(n, {along: "", **value.axes}) for n, value in zip(names, yielded, strict=False)] * 2
 
 
-def _objective(w: Writer, parameter: tuple[str, tuple[str, ...], str], depth: int) -> str:
+def _objective(w: Writer, parameter: tuple[str, tuple[str, ...], str], depth: int, named: str | None = None) -> str:
     """A scalar that surely depends on the parameter."""
     w.budget = 24
     new = w.fresh({})
@@ -760,7 +890,7 @@ def _objective(w: Writer, parameter: tuple[str, tuple[str, ...], str], depth: in
     name, axes, _ = parameter
     own = f"{name}^2" if not axes else w.one((f"sum({name}^2)", f"mean(cos({name}))", f"sum({name} * {name})"))
     sense = w.one(("minimize", "minimize", "minimize", "maximize"))
-    named = w.one(("", "", "cost = "))
+    named = w.one(("", "", "cost = ")) if named is None else named
     return f"{sense} {named}{whole} + {w.one(('0.1', '1'))} * {own}"
 
 

@@ -178,7 +178,7 @@ def test_axes_and_types(expression: str, axes: tuple[str, ...], dtype: str) -> N
     [
         *("exp", "log", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh"),
         *("atanh", "abs", "floor", "ceil", "sign", "log1p", "expm1", "log2", "log10", "relu", "sigmoid", "softplus"),
-        *("step", "leaky_relu", "elu", "erf", "erfc"),
+        *("step", "leaky_relu", "elu", "erf", "erfc", "lgamma", "digamma", "trigamma", "log_i0e"),
     ],
 )
 def test_pointwise_functions(name: str) -> None:

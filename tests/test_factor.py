@@ -18,6 +18,7 @@ pytestmark = pytest.mark.simplified
 LINE = "input x[n], y[n]\nparam a = 1, b = 2\n"
 FIT = {
     "line": LINE + "minimize mean((a * x + b - y)^2)\n",
+    "one set of columns": "input x[n, d]\nparam w[d] = 1\nminimize mean((x @ w)^2)\n",
     "maximized": LINE + "maximize -mean((a * x + b - y)^2)\n",
     "two residuals": LINE + "minimize sum((a * x + b - y) * (b * x - 2 * y + 3))\n",
     "several terms": LINE + "minimize 3 * mean((a * b * x + b - y)^2) + mean((a * x - b)^2) + mean(a * x) + b^2\n",
@@ -26,7 +27,6 @@ FIT = {
     "basis": "input x[n], y[n]\nparam c[k: 4] ~ normal(0, 1)\nminimize sum((sum[k](c * x^index[k]) - y)^2)\n",
     "ridge": "input x[n, d], y[n]\nparam w[d] = 0, b = 0\nminimize mean((x @ w + b - y)^2) + 0.1 * sum(w^2)\n",
     "several outputs": "input x[n, d], y[n, o: 3]\nparam W[d, o] = 0.1, b[o] = 0\nminimize sum((x @ W + b - y)^2)\n",
-    "one set of columns": "input x[n, d]\nparam W[d, k: 3] ~ normal(0, 1)\nminimize mean((x @ W)^2) + sum(W^4)\n",
     "through a function": LINE + "def square(r) = r^2\np = a * x - b\nminimize mean(square(p - y))\n",
 }
 OTHER = {

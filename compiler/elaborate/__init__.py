@@ -3,7 +3,8 @@
 Takes a `tree.Model`; gives the graph of its values, with names resolved, layers instantiated, functions inlined, axes
 and types checked. It is a package of rooms: `axes` (lengths, primes, rows), `scope` (what a name means), `names` (those
 in bodies), `numbers` (arithmetic of the compiler), `calls` (the functions of the language), `selection` (brackets),
-`expressions` (the walk), `declarations` (statements), `library` (what `use` takes), `mistakes` (diagnostics).
+`expressions` (the walk), `declarations` (statements), `objectives` (what is trained and updated), `distributions`,
+`modes` (training and prediction), `library` (what `use` takes), `mistakes` (diagnostics).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 
 from .. import tree
 from ..graph import Program
-from .declarations import Elaboration
+from .modes import in_both
 
 
 def elaborate(model: tree.Model, constants: Mapping[str, float] | None = None) -> Program:
@@ -20,10 +21,4 @@ def elaborate(model: tree.Model, constants: Mapping[str, float] | None = None) -
 
     ModelError with every independent mistake, in the order of the source.
     """
-    elaboration = Elaboration(model, constants or {})
-    program = elaboration.program()
-    # A step is one piece of memory where the axis of the steps comes first; which axes are scanned is known only now.
-    ranks = [program.graph.rank(name) for name in elaboration.scanned]
-    if ranks == list(range(len(ranks))):
-        return program
-    return Elaboration(model, constants or {}, elaboration.scanned).program()
+    return in_both(model, constants or {})

@@ -50,8 +50,8 @@ class Axes:
         for statement in model.statements:
             if isinstance(statement, tree.AxisDeclaration):
                 self._try(self._declared, statement)
-            elif isinstance(statement, (tree.Input, tree.Parameter)):
-                for item in statement.axes:
+            elif isinstance(statement, (tree.Input, tree.Parameter, tree.Noise, tree.State)):
+                for item in (item for item in statement.axes if not item.rest):
                     known = self._known.setdefault(split(item.name)[0], _Known(item.span))
                     known.data |= isinstance(statement, tree.Input) and not split(item.name)[1]
         for item, formal in _lengths(model):

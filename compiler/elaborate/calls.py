@@ -414,6 +414,9 @@ RULES: dict[str, Rule] = {
 CONTRACTIONS = ("sum", "mean")
 """Functions whose argument is seen as a product."""
 
+DERIVATIVES = ("grad", "hessian", "hvp", "jacobian", "jvp", "vjp")
+"""Functions whose brackets hold a value: `grad[w](e)`. Their rules stand in `derivatives.py`."""
+
 ARRAYS = ("index", "size", "zeros", "ones")
 """Functions of axes alone: `index[k]`."""
 

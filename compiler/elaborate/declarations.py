@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from sympy import Expr, Integer
@@ -17,15 +18,19 @@ from ..graph import (
     Axis,
     Constant,
     Graph,
+    Initial,
     Input,
     Node,
+    Noise,
     Objective,
     Parameter,
     Program,
     Scan,
+    State,
+    depends,
 )
 from ..source import Note, Span
-from . import calls, library, names, numbers, operations, parameters
+from . import distributions, library, names, numbers, objectives, operations, parameters
 from .arguments import axis_parameters
 from .axes import Axes, split
 from .expressions import Walker
@@ -43,26 +48,51 @@ DEPTH = 60
 
 
 class Elaboration:
-    """The elaboration of one model; `program` is what it gives. The axes in `first` come first in memory."""
+    """The elaboration of one model in one mode, training or prediction; `program` is what it gives.
 
-    def __init__(self, model: tree.Model, constants: Mapping[str, float], first: Sequence[str] = ()) -> None:
+    Mistakes go to the report, which is looked at when every mode has been elaborated. The axes in `first` come first in
+    memory.
+    """
+
+    def __init__(
+        self,
+        model: tree.Model,
+        constants: Mapping[str, float],
+        graph: Graph,
+        report: Report,
+        training: bool,
+        first: Sequence[str] = (),
+    ) -> None:
         self.model = model
         self.first = first
         self.source = model.span.source
-        self.report = Report(self.source)
-        self.graph = Graph()
+        self.report = report
+        self.graph = graph
+        self.training = training
         self.scope = Scope(ahead=_defined_names(model))
         self.overrides = dict(constants)
         self.parameters: dict[str, Parameter | None] = {}
         self.inputs: list[Input] = []
-        self.objectives: list[Objective] = []
+        self.noise: list[Noise] = []
+        self.states: list[State] = []
+        self.objectives: list[tuple[Objective, tree.Objective]] = []
+        self.updates: dict[str, tree.Update] = {}  # those of the model itself
         self.outputs: dict[str, Node | None] = {}
         self.metrics: dict[str, Node | None] = {}
         self.named: dict[str, Node] = {}
         self.spans: dict[str, Span] = {}
         self.instances = 0
         self.failed = False
-        self._objective: tree.Objective | None = None
+        self.stated: list[tree.Objective] = []
+
+    def run(self) -> None:
+        """Read the whole model. Exhausted where there are too many mistakes to go on."""
+        self.table = Axes(self.model, self.graph, self.report, self.first)
+        self.walker = Walker(self.source, self.graph, self.table, self.report, self.training)
+        self._overridden()
+        for statement in self.model.statements:
+            self._statement(statement)
+        self._finish()
 
     @property
     def scanned(self) -> tuple[str, ...]:
@@ -70,17 +100,7 @@ class Elaboration:
         return tuple(dict.fromkeys(node.along.name for node in self.graph.nodes if isinstance(node, Scan)))
 
     def program(self) -> Program:
-        """The whole model. ModelError where it has mistakes."""
-        try:
-            self.table = Axes(self.model, self.graph, self.report, self.first)
-            self.walker = Walker(self.source, self.graph, self.table, self.report)
-            self._overridden()
-            for statement in self.model.statements:
-                self._statement(statement)
-            self._finish()
-        except Exhausted:
-            self.failed = True
-        self.report.check()
+        """What has been read."""
         assert not self.failed, "a statement failed, and no mistake was told"
         order = sorted(self.table.all(), key=lambda axis: axis.name != self.table.rows)
         return Program(
@@ -89,11 +109,13 @@ class Elaboration:
             rows=self.table.rows,
             parameters=tuple(parameter for parameter in self.parameters.values() if parameter is not None),
             inputs=tuple(self.inputs),
-            objectives=tuple(self.objectives),
+            objectives=tuple(objective for objective, _ in self.objectives),
             outputs=tuple((name, node) for name, node in self.outputs.items() if node is not None),
             metrics=tuple((name, node) for name, node in self.metrics.items() if node is not None),
             named=tuple(self.named.items()),
             spans=self.spans,
+            noise=tuple(self.noise),
+            states=tuple(self.states),
         )
 
     # --- statements
@@ -108,8 +130,8 @@ class Elaboration:
                 return
             case tree.Input():
                 self._input(statement)
-            case tree.Noise():
-                raise calls.later("`noise`", statement.span)
+            case tree.Update():
+                self._update(statement)
             case tree.Constant():
                 self._constant(statement)
             case tree.Use():
@@ -136,6 +158,10 @@ class Elaboration:
         match statement:
             case tree.Parameter():
                 self._parameter(statement, scope, prefix)
+            case tree.Noise():
+                self._noise(statement, scope, prefix)
+            case tree.State():
+                self._state(statement, scope, prefix)
             case tree.Assignment():
                 self._assignment(statement, scope, prefix)
             case tree.Definition():
@@ -143,7 +169,7 @@ class Elaboration:
             case tree.Layer():
                 self._define(statement, scope, Template(statement, scope))
             case tree.Constant():
-                self._bind(statement.name, _constant_value(self._number(statement.value, scope)), statement, scope)
+                self._bind(statement.name, _constant_value(self._number(statement.value, scope)), statement.span, scope)
             case _:
                 raise names.misplaced(statement, "layer")
 
@@ -158,16 +184,15 @@ class Elaboration:
 
     def _poison(self, statement: tree.Statement, scope: Scope) -> None:
         self.failed = True
-        name = getattr(statement, "name", None)
-        if isinstance(name, str):
+        for name, _ in names.defined(statement):
             scope.names.setdefault(name, None)
 
-    def _bind(self, name: str, bound: Bound, statement: tree.Statement, scope: Scope) -> None:
+    def _bind(self, name: str, bound: Bound, span: Span, scope: Scope) -> None:
         if name in scope.places:
             scope.names[name] = None
-            raise names.twice(name, statement, scope)
+            raise names.twice(name, span, scope)
         scope.names[name] = bound
-        scope.places[name] = getattr(statement, "name_span", statement.span)
+        scope.places[name] = span
 
     def _name(self, name: str, value: Value, span: Span) -> None:
         self.named[name] = self._whole(value)
@@ -187,8 +212,7 @@ class Elaboration:
 
     def _array_axes(self, items: Sequence[tree.AxisName], scope: Scope, what: str) -> tuple[Axis, ...]:
         found: dict[str, Axis] = {}
-        for item in items:
-            axis = self.walker.axis(item, scope)
+        for item, axis in [(i, axis) for i in items for axis in self.walker.each(i, scope)]:
             if axis.name in found:
                 raise Mistake(
                     "E0334",
@@ -225,7 +249,7 @@ class Elaboration:
         leaf = self.graph.leaf("input", statement.name, axes, dtype)
         self.graph.at(before)
         value = Value(leaf, self.graph.ordered(axes), dtype, indexes)
-        self._bind(statement.name, value, statement, self.scope)
+        self._bind(statement.name, value, statement.span, self.scope)
         self.inputs.append(Input(statement.name, axes, leaf, dtype, indexes, statement.span))
         self.spans[statement.name] = statement.span
 
@@ -238,7 +262,7 @@ class Elaboration:
                 message = f"the value given for `{statement.name}` is not finite"
                 raise Mistake("E0411", message, statement.span, help="give it a number") from None
         assert isinstance(node, Constant)
-        self._bind(statement.name, _constant_value(node), statement, self.scope)
+        self._bind(statement.name, _constant_value(node), statement.span, self.scope)
         self.named[statement.name] = node
         self.spans[statement.name] = statement.span
 
@@ -273,22 +297,8 @@ class Elaboration:
 
     def _parameter(self, statement: tree.Parameter, scope: Scope, prefix: str) -> None:
         axes = self._array_axes(statement.axes, scope, statement.name)
-        size = math.prod(int(axis.length) for axis in axes if isinstance(axis.length, Integer))
-        if size > LARGEST:
-            raise Mistake(
-                "E0308",
-                f"`{statement.name}` would have {size} elements, and {LARGEST} are the most",
-                statement.span,
-                sides=["   ".join(f"{axis.name}: {axis.length}" for axis in axes)],
-                help="make an axis shorter, or multiply two smaller parameters",
-            )
-        if any(self.table.root(axis.name) == self.table.rows for axis in axes):
-            raise Mistake(
-                "E0309",
-                f"a parameter cannot lie along the row axis `{self.table.rows}`: minibatches cut it",
-                statement.span,
-                help=f"write its length, for example axis {self.table.rows}: 100, and it is an axis like others",
-            )
+        self._of_size(statement.name, axes, statement.span)
+        self._off_rows("a parameter", axes, statement.span)
         lower, upper = self._bound(statement.lower, scope), self._bound(statement.upper, scope)
         if lower is not None and upper is not None and lower >= upper:
             raise Mistake(
@@ -302,28 +312,110 @@ class Elaboration:
         node = parameters.constrained(self.graph, leaf, lower, upper)
         self.graph.at(before)
         value = Value(node, self.graph.ordered(axes), "float")
-        self._bind(statement.name, value, statement, scope)
+        self._bind(statement.name, value, statement.span, scope)
         limits = [None if bound is None else float(bound) for bound in (lower, upper)]
         self.parameters[name] = Parameter(name, axes, leaf, node, initial, limits[0], limits[1], place)
         self._name(name, value, place)
+
+    def _of_size(self, name: str, axes: tuple[Axis, ...], span: Span) -> None:
+        size = math.prod(int(axis.length) for axis in axes if isinstance(axis.length, Integer))
+        if size > LARGEST:
+            raise Mistake(
+                "E0308",
+                f"`{name}` would have {size} elements, and {LARGEST} are the most",
+                span,
+                sides=["   ".join(f"{axis.name}: {axis.length}" for axis in axes)],
+                help="make an axis shorter, or multiply two smaller parameters",
+            )
+
+    def _off_rows(self, what: str, axes: tuple[Axis, ...], span: Span) -> None:
+        if any(self.table.root(axis.name) == self.table.rows for axis in axes):
+            raise Mistake(
+                "E0309",
+                f"{what} cannot lie along the row axis `{self.table.rows}`: minibatches cut it",
+                span,
+                help=f"write its length, for example axis {self.table.rows}: 100, and it is an axis like others",
+            )
+        for axis in axes:
+            if not axis.length.is_Integer and not axis.length.is_Symbol:
+                raise Mistake(
+                    "E0309",
+                    f"{what} cannot lie along `{axis.name}`: its length follows from what the data give",
+                    span,
+                    sides=[f"{axis.name} has length {axis.length}"],
+                    help="write the lengths that it is made of, for example axis "
+                    + ", ".join(f"{name}: 10" for name in sorted(s.name for s in axis.length.free_symbols)),
+                )
+
+    # --- noise and states
+
+    def _noise(self, statement: tree.Noise, scope: Scope, prefix: str) -> None:
+        axes = self._array_axes(statement.axes, scope, statement.name)
+        self._of_size(statement.name, axes, statement.span)
+        kind, values = distributions.drawn(statement.distribution, distributions.NOISE, lambda e: self._drawn(e, scope))
+        name, place = prefix + statement.name, self._place(statement.span, scope)
+        before = self.graph.at(place)
+        leaf = self.graph.leaf("noise", name, axes)
+        self.graph.at(before)
+        self._bind(statement.name, Value(leaf, self.graph.ordered(axes), "float"), statement.span, scope)
+        self.noise.append(Noise(name, axes, leaf, Initial(kind, tuple(float(value) for value in values)), place))
+        self.spans[name] = place
+
+    def _drawn(self, expression: tree.Expression, scope: Scope) -> Expr:
+        """A number of a distribution."""
+        try:
+            return self._number(expression, scope).value
+        except Mistake as mistake:
+            told = mistake.diagnostic
+            help = "draw from a fixed distribution and compute with it: mu + sigma * eps, of eps ~ normal(0, 1)"
+            raise Mistake(told.code, told.message, told.span, told.sides, help) from None
+
+    def _state(self, statement: tree.State, scope: Scope, prefix: str) -> None:
+        axes = self._array_axes(statement.axes, scope, statement.name)
+        self._of_size(statement.name, axes, statement.span)
+        self._off_rows("a state", axes, statement.span)
+        start = 0.0 if statement.initial is None else float(self._number(statement.initial, scope).value)
+        name, place = prefix + statement.name, self._place(statement.span, scope)
+        before = self.graph.at(place)
+        leaf = self.graph.leaf("state", name, axes)
+        self.graph.at(before)
+        self._bind(statement.name, Value(leaf, self.graph.ordered(axes), "float"), statement.span, scope)
+        self.states.append(State(name, axes, leaf, Initial("constant", (start,)), place))
+        self.spans[name] = place
+
+    def _update(self, statement: tree.Update) -> None:
+        first = self.updates.setdefault(statement.state.name, statement)
+        if first is not statement:
+            raise objectives.twice(first, statement)
+        value = self.walker.value(statement.value, self.scope)
+        self.walker.updates.append(objectives.update(self.graph, statement, value, self.scope))
 
     # --- named values, functions, layers
 
     def _assignment(self, statement: tree.Assignment, scope: Scope, prefix: str) -> None:
         template = self._template(statement.value, scope)
         if template is not None:
-            self._bind(statement.name, None, statement, scope)
-            scope.names[statement.name] = self._instance(statement, template, scope, prefix + statement.name)
+            first = statement.names[0]
+            if len(statement.names) > 1:
+                message = f"`{template.layer.name}` makes one layer, and several names stand on the left"
+                span = Span(first.span.source, first.span.start, statement.names[-1].span.end)
+                help = f"write {first.name} = {written(statement.value.span)}, and a line for each"
+                raise Mistake("E0406", message, span, help=help)
+            self._bind(first.name, None, first.span, scope)
+            scope.names[first.name] = self._instance(statement, template, scope, prefix + first.name)
             return
-        value = self.walker.value(statement.value, scope)
-        self._bind(statement.name, value, statement, scope)
-        if value is None:
+        values = self.walker.values(statement, scope)
+        for name, value in zip(statement.names, values, strict=True):
+            self._bind(name.name, value, name.span, scope)
+        if None in values:
             raise Poisoned
-        self._name(prefix + statement.name, value, self._place(statement.span, scope))
+        for name, value in zip(statement.names, values, strict=True):
+            assert value is not None
+            self._name(prefix + name.name, value, self._place(statement.span, scope))
 
     def _scan(self, statement: tree.Scan) -> None:
         for name in statement.names:
-            self._bind(name, None, statement, self.scope)
+            self._bind(name, None, statement.span, self.scope)
         found = self.walker.scan(statement, self.scope)
         if found is None:
             raise Poisoned
@@ -331,7 +423,8 @@ class Elaboration:
         for name, value in zip(statement.names, values, strict=True):
             self.scope.names[name] = value
             self._name(name, value, statement.span)
-        places = {part.name: part.span for part in statement.body if isinstance(part, tree.Assignment)}
+        parts = [part for part in statement.body if isinstance(part, tree.Assignment)]
+        places = {name.name: part.span for part in parts for name in part.names}
         for name, span in places.items():
             if inner[name].node.free:
                 self._name(f"{statement.names[0]}.{name}", inner[name], span)
@@ -354,7 +447,7 @@ class Elaboration:
         given = self.walker.axes(items, scope, layer.name)
         site = CallSite(layer.name, expression.span, scope.site)
         inner = Scope(outer=template.scope, site=site)
-        inner.axes.update(axis_parameters(layer.name, layer.axes, given, expression.span))
+        axis_parameters(layer.name, layer.axes, given, expression.span, inner)
         self.instances += 1
         deep = _depth(site) > DEPTH
         if deep or self.instances > INSTANCES:
@@ -368,7 +461,7 @@ class Elaboration:
 
     def _define(self, statement: tree.Definition | tree.Layer, scope: Scope, bound: Bound) -> None:
         good = names.check(statement, scope, self.report) if scope.site is None else True
-        self._bind(statement.name, bound if good else None, statement, scope)
+        self._bind(statement.name, bound if good else None, statement.span, scope)
 
     def _use(self, statement: tree.Use) -> None:
         found = library.scope(statement.library)
@@ -382,7 +475,7 @@ class Elaboration:
             raise Mistake(
                 "E0203", f"the library `{statement.library}` has no `{statement.name}`", statement.span, help=help
             )
-        self._bind(statement.name, found.names[statement.name], statement, self.scope)
+        self._bind(statement.name, found.names[statement.name], statement.span, self.scope)
 
     # --- objectives, outputs, metrics
 
@@ -407,19 +500,24 @@ class Elaboration:
         return value
 
     def _minimize(self, statement: tree.Objective) -> None:
-        if self._objective is not None:
-            mistake = calls.later("more than one objective", statement.span)
-            note = Note(self._objective.span, "the first one")
-            raise Mistake("E0490", mistake.diagnostic.message, statement.span, notes=[note])
-        self._objective = statement
-        value = self._scalar(statement.value, "an objective")
         name = statement.name or "loss"
+        other = next((o for o in self.stated if (o.name or "loss") == name), statement)
+        self.stated.append(statement)
+        if other is not statement and None in (statement.name, other.name):
+            message = "of several objectives each has a name"
+            if statement.name is not None or other.name is not None:
+                message = "two objectives are called `loss`, as one without a name is"
+            help = f"write {statement.sense} another = ..."
+            notes = [Note(other.span, "the other one")]
+            raise Mistake("E0424", message, statement.span, help=help, notes=notes)
+        value = self._scalar(statement.value, "an objective")
         before = self.graph.at(statement.value.span)
         node = value.node
         if statement.sense == "maximize":
             node = operations.negated(self.graph, node, statement.span)
         self.graph.at(before)
-        if not node.trained:
+        # In prediction nothing is trained: the value may be a number there.
+        if self.training and not depends(node, "parameter"):
             raise Mistake(
                 "E0421",
                 "there is nothing to train: this depends on no parameter",
@@ -427,34 +525,10 @@ class Elaboration:
                 help="declare what is to be found: param w = 0",
             )
         if statement.name is not None:
-            self._bind(name, value, statement, self.scope)
+            self._bind(name, value, statement.span, self.scope)
             self._name(name, value, statement.span)
         self.spans.setdefault(name, statement.span)
-        self.objectives.append(Objective(name, node, (), statement.sense, statement.span))
-
-    def _over(self, patterns: tuple[tree.Pattern, ...] | None) -> tuple[str, ...]:
-        if patterns is None:
-            return tuple(self.parameters)
-        chosen: set[str] = set()
-        for pattern in patterns:
-            found = [name for name in self.parameters if _matches(name, pattern.text)]
-            if not found and not self._poisoned(pattern.text):
-                stem = pattern.text.removesuffix(".*")
-                heads = {name.rpartition(".")[0] + ".*" for name in self.parameters if "." in name}
-                if f"{stem}.*" in heads and stem == pattern.text:
-                    help: str | None = f"write {stem}.* for all parameters of `{stem}`"
-                else:
-                    help = did_you_mean(pattern.text, [*self.parameters, *heads])
-                self.report.add(
-                    Mistake(
-                        "E0422",
-                        f"no parameter is called `{pattern.text}`",
-                        pattern.span,
-                        help=help or f"the parameters are {', '.join(self.parameters)}",
-                    )
-                )
-            chosen.update(found)
-        return tuple(name for name in self.parameters if name in chosen)
+        self.objectives.append((Objective(name, node, (), statement.sense, statement.span), statement))
 
     def _poisoned(self, text: str) -> bool:
         head = text.split(".")[0]
@@ -470,7 +544,7 @@ class Elaboration:
                 )
             return bound, statement.span
         value = self.walker.value(statement.value, self.scope)
-        self._bind(statement.name, value, statement, self.scope)
+        self._bind(statement.name, value, statement.span, self.scope)
         if value is None:
             raise Poisoned
         self._name(statement.name, value, statement.span)
@@ -496,12 +570,12 @@ class Elaboration:
 
     def _finish(self) -> None:
         """What can be said only when all has been read."""
-        if self._objective is None and not self.outputs:
+        if not self.stated and not self.outputs:
             help = "write minimize and what is to be made small, or output and a value"
             self.report.add(Mistake("E0423", "the model has nothing to compute", Span(self.source, 0, 0), help=help))
-        if self._objective is not None:
-            over = self._over(self._objective.over)
-            self.objectives = [Objective(o.name, o.value, over, o.sense, o.span) for o in self.objectives]
+        over = [objectives.over(s.over, self.parameters, self._poisoned, self.report) for s in self.stated]
+        chosen = {id(statement): names for statement, names in zip(self.stated, over, strict=True)}
+        self.objectives = [(self._whole_objective(o, s, chosen[id(s)]), s) for o, s in self.objectives]
         for axis in self.table.names():
             if self.table.waits(axis):
                 continue
@@ -512,6 +586,17 @@ class Elaboration:
             except Poisoned:
                 continue
 
+    def _whole_objective(self, objective: Objective, statement: tree.Objective, chosen: tuple[str, ...]) -> Objective:
+        """The objective with what it trains, and what its steps update."""
+        updates = objectives.updates_of(self.graph, objective.value, self.walker.updates, self.report)
+        trained = [p for p in self.parameters.values() if p is not None and p.name in chosen]
+        known = self.training and statement.over is not None and len(trained) == len(chosen) > 0
+        if known and not objectives.reaches(objective.value, trained):
+            message = "there is nothing to train: no derivative of this reaches the parameters behind `over`"
+            help = "check their names, and what stands in stop_gradient"
+            self.report.add(Mistake("E0421", message, statement.value.span, help=help))
+        return replace(objective, over=chosen, updates=updates)
+
 
 def _constant_value(node: Constant) -> Value:
     return Value(node, (), "int" if node.value.is_Integer else "float")
@@ -521,17 +606,11 @@ def _defined_names(model: tree.Model) -> dict[str, Span]:
     """Where the model defines each name, the first time."""
     found: dict[str, Span] = {}
     for statement in model.statements:
-        name = getattr(statement, "name", None)
         bare = getattr(statement, "value", True) is None
-        if isinstance(name, str) and not bare and not isinstance(statement, tree.AxisDeclaration):
-            found.setdefault(name, getattr(statement, "name_span", statement.span))
+        if not bare and not isinstance(statement, tree.AxisDeclaration):
+            for name, span in names.defined(statement):
+                found.setdefault(name, span)
     return found
-
-
-def _matches(name: str, pattern: str) -> bool:
-    if pattern.endswith(".*"):
-        return name.startswith(pattern[:-1])
-    return pattern in ("*", name)
 
 
 def _depth(site: CallSite | None) -> int:

@@ -8,13 +8,14 @@ and the span that new nodes carry, the notes of a mistake and the budgets stand 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .. import functions, tree
-from ..graph import Axis, Constant, Graph, data_length, placeholder
+from ..graph import Axis, Constant, Graph, data_length, placeholder, reachable
 from ..source import Source, Span
-from . import calls, numbers, operations, rearrange, scans, selection
-from .arguments import axis_parameters, defined, factors, placed, recurring, unknown
+from . import calls, derivatives, numbers, objectives, operations, rearrange, scans, selection
+from .arguments import assigned, axis_parameters, defined, factors, names_of, not_one, placed, recurring, unknown
 from .axes import Axes
 from .calls import Applied
 from .mistakes import (
@@ -28,7 +29,7 @@ from .mistakes import (
     written,
 )
 from .operations import Operand
-from .scope import Bound, Function, Instance, Scope, Template, Value, Word, kind
+from .scope import Bound, Function, Instance, Scope, Several, Template, Value, Word, kind
 
 NODES = 200_000
 """The most nodes that one model may have before simplification."""
@@ -36,9 +37,11 @@ NODES = 200_000
 STEPS = 60_000
 """The most expressions that are visited inside of functions, each as often as its function is called."""
 
-Walk = Generator[tuple[tree.Expression, Scope], Value | None, Value]
+Walk = Generator[tuple[tree.Expression, Scope], Value | Several | None, Value | Several]
 """A construct on its way: it asks for the value of an expression in a scope, and is sent it; None where it has none."""
 
+OneValue = Generator[tuple[tree.Expression, Scope], Value | Several | None, Value]
+"""The same of a construct that gives one value."""
 Frame = tuple[Generator[Any, Any, Any], Span | None, CallSite | None, tuple[Scope, str, Span] | None]
 """A walk, where it stands, in which calls, and in which body of a scan under which name its value is seen."""
 
@@ -48,19 +51,40 @@ _0, _1 = placeholder(0), placeholder(1)
 class Walker:
     """Elaborates the expressions of one model into `graph`."""
 
-    def __init__(self, source: Source, graph: Graph, table: Axes, report: Report) -> None:
+    def __init__(self, source: Source, graph: Graph, table: Axes, report: Report, training: bool) -> None:
         self.source = source
         self.graph = graph
         self.table = table
         self.report = report
+        self.training = training
+        self.asked = False  # whether the model speaks of `training`
+        self.updates: list[objectives.Update] = []
         self.steps = 0
+        self.derived = 0  # nodes that derivatives have made
+        self.most = len(graph.nodes) + NODES
 
     # --- the loop
 
     def value(self, expression: tree.Expression, scope: Scope) -> Value | None:
         """The value of the expression, or None where it has a mistake, which is then in the report."""
-        found: Value | None = self._run(self._frame(expression, scope, None))
+        found: Value | Several | None = self._run(self._frame(expression, scope, None))
+        if isinstance(found, Several):
+            self.report.add(not_one(found, expression), scope.site)
+            return None
         return found
+
+    def values(self, statement: tree.Assignment, scope: Scope) -> tuple[Value | None, ...]:
+        """The value of each name on the left; None where it has a mistake, which is then in the report."""
+        return self._assigned(statement, self._run(self._frame(statement.value, scope, None)), scope)
+
+    def _assigned(
+        self, statement: tree.Assignment, found: Value | Several | None, scope: Scope
+    ) -> tuple[Value | None, ...]:
+        try:
+            return assigned(statement, found)
+        except Mistake as mistake:
+            self.report.add(mistake, scope.site)
+            return (None,) * len(statement.names)
 
     def scan(self, statement: tree.Scan, scope: Scope) -> tuple[tuple[Value, ...], dict[str, Value]] | None:
         """What the scan yields and the names of its body, or None where it has a mistake."""
@@ -94,8 +118,13 @@ class Walker:
         self.graph.at(before)
         return sent
 
-    def _seen(self, value: Value | None, where: tuple[Scope, str, Span], site: CallSite | None) -> Value | None:
+    def _seen(
+        self, value: Value | Several | None, where: tuple[Scope, str, Span], site: CallSite | None
+    ) -> Value | Several | None:
         try:
+            if isinstance(value, Several):
+                seen = (None if each is None else scans.seen(each, *where) for each in value.values)
+                return Several(value.name, tuple(seen))
             return None if value is None else scans.seen(value, *where)
         except Mistake as mistake:
             self.report.add(mistake, site)
@@ -113,15 +142,18 @@ class Walker:
 
     def _spend(self, span: Span, scope: Scope) -> None:
         self.steps += scope.site is not None
-        if self.steps > STEPS or len(self.graph.nodes) > NODES:
-            mistake = Mistake(
-                "E0480",
+        if self.steps > STEPS or len(self.graph.nodes) > self.most:
+            raise self._exhausted(
                 "this model is too large once its functions are written out",
+                f"at most {STEPS} operations are inlined, and {NODES} kept; name a value instead of calling again",
                 span,
-                help=f"at most {STEPS} operations are inlined, and {NODES} kept; name a value instead of calling again",
+                scope,
             )
-            self.report.add(mistake, scope.site)
-            raise Exhausted
+
+    def _exhausted(self, message: str, help: str, span: Span, scope: Scope) -> Exhausted:
+        """The end of elaboration, with the mistake of what is too large."""
+        self.report.add(Mistake("E0480", message, span, help=help), scope.site)
+        return Exhausted()
 
     # --- constructs
 
@@ -153,12 +185,14 @@ class Walker:
 
     def _operands(
         self, parts: Sequence[tree.Expression], scope: Scope
-    ) -> Generator[tuple[tree.Expression, Scope], Value | None, tuple[Operand, ...]]:
+    ) -> Generator[tuple[tree.Expression, Scope], Value | Several | None, tuple[Operand, ...]]:
         """The values of the parts; Poisoned, after all have been visited, where one has none."""
         found: list[Operand] = []
         for part in parts:
             value = yield part, scope
-            if value is not None:
+            if isinstance(value, Several):
+                self.report.add(not_one(value, part), scope.site)
+            elif value is not None:
                 found.append(Operand(value, part.span))
         if len(found) < len(parts):
             raise Poisoned
@@ -193,6 +227,9 @@ class Walker:
         except KeyError:
             if name == "pi":
                 return Value(self.graph.constant(numbers.PI), (), "float")
+            if name == "training":
+                self.asked = True
+                return Value(self.graph.constant(int(self.training)), (), "bool")
             if self.table.knows(scope.axis(name)):
                 help = f"index[{name}] counts along it, size[{name}] is its length"
                 raise Mistake("E0210", f"`{name}` is an axis, not a value", span, help=help) from None
@@ -289,6 +326,9 @@ class Walker:
 
     def axis(self, item: tree.AxisName, scope: Scope) -> Axis:
         """The axis that stands in brackets."""
+        if item.rest:
+            help = f"name one axis; `*{item.name}` stands for any number of them"
+            raise Mistake("E0337", "several axes cannot stand here", item.span, help=help)
         name = scope.axis(item.name)
         if not self.table.knows(name) and defined(name, scope):
             bound = scope.find(name)
@@ -297,7 +337,8 @@ class Walker:
         return self.table.axis(name, item.span)
 
     def _given(self, item: tree.AxisName, scope: Scope) -> Axis:
-        """The axis that is given for an axis parameter: the function may be what tells its length."""
+        """The axis that is given to a function; its length may be told by what stands inside, as in
+        `sum[f](flatten[(h, w) -> f](x))`."""
         name = scope.axis(item.name)
         if self.table.knows(name) and self.table.waits(name):
             return Axis(name, data_length(name))
@@ -313,18 +354,39 @@ class Walker:
         """The axes in the brackets of `what`, each once, as `of` gives them."""
         found: dict[str, Axis] = {}
         for item in items:
+            if isinstance(item, tree.ValueName):
+                raise _dotted(item, f"{what}[k]")
             if not isinstance(item, tree.AxisName):
                 raise Mistake(
                     "E0330", f"the brackets of `{what}` hold axes, and this is none", item.span, help=f"{what}[k]"
                 )
-            axis = (of or self.axis)(item, scope)
-            if axis.name in found:
-                base = axis.name.rstrip(PRIME)
-                again = what in calls.RULES or what in calls.ARRAYS
-                help = "name each axis once" if again else f"a copy is another axis: axis {base}2 like {base}"
-                raise Mistake("E0334", f"the axis `{axis.name}` stands here twice", item.span, help=help)
-            found[axis.name] = axis
+            for axis in self.each(item, scope, of):
+                if axis.name in found:
+                    base = axis.name.rstrip(PRIME)
+                    again = what in calls.RULES or what in calls.ARRAYS
+                    help = "name each axis once" if again else f"a copy is another axis: axis {base}2 like {base}"
+                    raise Mistake("E0334", f"the axis `{axis.name}` stands here twice", item.span, help=help)
+                found[axis.name] = axis
         return tuple(found.values())
+
+    def each(
+        self, item: tree.AxisName, scope: Scope, of: Callable[[tree.AxisName, Scope], Axis] | None = None
+    ) -> tuple[Axis, ...]:
+        """The axis that stands in brackets, as `of` gives it, or those that a starred name stands for."""
+        if not item.rest:
+            return ((of or self.axis)(item, scope),)
+        return tuple(self.table.axis(name, item.span) for name in self.names(item, scope))
+
+    def names(self, item: tree.AxisName, scope: Scope) -> tuple[str, ...]:
+        """The names of these axes in the model."""
+        if not item.rest:
+            return (scope.axis(item.name),)
+        found = scope.group(item.name)
+        if found is None:
+            message = f"`*{item.name}` stands for no axes here"
+            help = f"the last axis parameter of a layer or a def may have a star: layer Dropout[*{item.name}]:"
+            raise Mistake("E0337", message, item.span, help=help)
+        return found
 
     def _subscript(self, expression: tree.Subscript, scope: Scope) -> Walk:
         subject = expression.value
@@ -334,7 +396,7 @@ class Walker:
                 return calls.array(self.graph, subject.name, axes, expression.span)
             if subject.name in calls.LATER:
                 raise calls.later(f"`{subject.name}`", expression.span)
-            if subject.name in calls.RULES or subject.name in rearrange.RULES:
+            if subject.name in (*calls.RULES, *calls.DERIVATIVES, *rearrange.RULES):
                 raise Mistake(
                     "E0210",
                     f"`{subject.name}` is a function, not a value",
@@ -353,7 +415,7 @@ class Walker:
             operand = Operand(value, expression.span)
         return operand.value
 
-    def _select(self, subject: Operand, item: tree.SubscriptItem, scope: Scope) -> Walk:
+    def _select(self, subject: Operand, item: tree.SubscriptItem, scope: Scope) -> OneValue:
         match item:
             case tree.At():
                 name = scope.axis(item.axis.name)
@@ -365,6 +427,8 @@ class Walker:
                 found = list((yield from self._operands(parts, scope)))
                 bounds = tuple(None if p is None else found.pop(0) for p in (item.start, item.stop, item.step))
                 return selection.part(self.graph, subject, name, bounds, item.span)
+            case tree.ValueName():
+                raise _dotted(item, f"{written(subject.span)}[k = 0]")
             case tree.AxisName():
                 raise Mistake(
                     "E0348",
@@ -384,6 +448,8 @@ class Walker:
             help = f"write {name}[{written(item.span)}](...)"
             raise Mistake("E0348", f"a renaming has one axis on each side, and `{name}` has more", item.span, help=help)
         before, after = item.before[0], item.after[0]
+        if before.rest:
+            self.axis(before, scope)
         if not self.table.knows(scope.axis(after.name)):
             like = f"axis {after.name.rstrip(PRIME)} like {before.name}"
             help = f"a prime makes a copy: {before.name}'; or declare one: {like}"
@@ -416,6 +482,8 @@ class Walker:
                 return (yield from self._rule(named, items, arguments, whole, scope))
             if named.name in rearrange.RULES:
                 return (yield from self._rearranged(named.name, items or (), arguments, whole.span, scope))
+            if named.name in calls.DERIVATIVES:
+                return (yield from self._derivative(named, items, arguments, whole, scope))
             if named.name in calls.LATER:
                 raise calls.later(f"`{named.name}`", whole.span)
             if named.name in calls.ARRAYS:
@@ -454,10 +522,18 @@ class Walker:
 
     def _visited(
         self, arguments: tuple[tree.Argument, ...], scope: Scope
-    ) -> Generator[tuple[tree.Expression, Scope], Value | None, None]:
+    ) -> Generator[tuple[tree.Expression, Scope], Value | Several | None, None]:
         """Look at arguments whose function is in error, for mistakes of their own."""
         for argument in arguments:
             yield argument.value, scope
+
+    def _positional(self, function: tree.Name, arguments: tuple[tree.Argument, ...]) -> None:
+        """Mistake where an argument of one of the language's functions is given by name."""
+        for argument in arguments:
+            if argument.name is not None:
+                raise Mistake(
+                    "E0404", f"`{function.name}` takes no argument by name", argument.span, help="write its value alone"
+                )
 
     def _rule(
         self,
@@ -467,11 +543,7 @@ class Walker:
         whole: tree.Call | tree.Pipe,
         scope: Scope,
     ) -> Walk:
-        for argument in arguments:
-            if argument.name is not None:
-                raise Mistake(
-                    "E0404", f"`{function.name}` takes no argument by name", argument.span, help="write its value alone"
-                )
+        self._positional(function, arguments)
         parts: Sequence[tree.Expression] = [argument.value for argument in arguments]
         if function.name in calls.CONTRACTIONS:
             if len(parts) != 1:
@@ -482,7 +554,7 @@ class Walker:
                     help="to add values, write a + b",
                 )
             parts = factors(parts[0])
-        axes = None if items is None else self.axes(items, scope, function.name)
+        axes = None if items is None else self.axes(items, scope, function.name, self._given)
         operands = yield from self._operands(parts, scope)
         return calls.RULES[function.name](Applied(self.graph, self.table, function.name, whole.span, axes, operands))
 
@@ -506,6 +578,28 @@ class Walker:
             rearrange.Rearranging(self.graph, self.table, name, span, brackets, values, options)
         )
 
+    def _derivative(
+        self,
+        function: tree.Name,
+        items: tuple[tree.SubscriptItem, ...] | None,
+        arguments: tuple[tree.Argument, ...],
+        whole: tree.Call | tree.Pipe,
+        scope: Scope,
+    ) -> Walk:
+        self._positional(function, arguments)
+        item = derivatives.item(function, items)
+        if not defined(item.name, scope) and self.table.knows(scope.axis(item.name)):
+            raise derivatives.by_axis(function.name, item)
+        by = derivatives.by(function.name, item, self.bound(item.name, item.span, scope))
+        operands = yield from self._operands([argument.value for argument in arguments], scope)
+        below, before = len(reachable(operand.value.node for operand in operands)), len(self.graph.nodes)
+        if self.derived + derivatives.OF_EACH * below > derivatives.MOST:
+            raise self._exhausted(*derivatives.too_large(below), whole.span, scope)
+        asked = derivatives.Asked(self.graph, function.name, whole.span, by, operands)
+        value = derivatives.derivative(asked)
+        self.derived += len(self.graph.nodes) - before
+        return value
+
     def _inline(
         self,
         function: Function,
@@ -516,14 +610,14 @@ class Walker:
         scope: Scope,
     ) -> Walk:
         definition = function.definition
-        given = () if items is None else self.axes(items, scope, name, self._given)
+        among = () if items is None else self.axes(items, scope, name, self._given)
         site = scope.site
         while site is not None:
             if site.of is function:
                 raise recurring("function", name, span)
             site = site.outer
         inner = Scope(outer=function.scope, site=CallSite(name, span, scope.site, function))
-        inner.axes.update(axis_parameters(name, definition.axes, given, span))
+        axis_parameters(name, definition.axes, among, span, inner)
         given_to = placed(name, definition, arguments, span)
         words = {formal: _word(argument.value, scope) for formal, argument in given_to.items()}
         valued = [formal for formal in given_to if words[formal] is None]
@@ -538,34 +632,42 @@ class Walker:
                 if word is None:
                     (operand,) = yield from self._operands([parameter.default], inner)
                 inner.names[parameter.name] = operand.value if word is None else word
+        updates: list[objectives.Update] = []
         for statement in definition.body:
             match statement:
+                case tree.Update():
+                    (updated,) = yield from self._operands([statement.value], inner)
+                    try:
+                        updates.append(objectives.update(self.graph, statement, updated.value, inner))
+                    except Mistake as mistake:
+                        self.report.add(mistake, inner.site)
                 case tree.Assignment():
-                    inner.names[statement.name] = yield statement.value, inner
+                    found = yield statement.value, inner
+                    inner.names.update(zip(names_of(statement), self._assigned(statement, found, inner), strict=True))
                 case tree.Scan():
                     values, _ = yield from scans.scan(self.graph, self.axis, statement, inner)
                     inner.names.update(zip(statement.names, values, strict=True))
                 case tree.Return():
-                    if len(statement.values) != 1:
-                        raise calls.later("returning several values", statement.span)
-                    (result,) = yield from self._operands(statement.values, inner)
-                    return result.value
+                    results = yield from self._operands(statement.values, inner)
+                    given = tuple(result.value.node for result in results)
+                    self.updates += [replace(item, beside=given) for item in updates]
+                    if len(results) == 1:
+                        return results[0].value
+                    return Several(name, tuple(result.value for result in results))
         raise Poisoned
 
     def _carries(self, definition: tree.Definition, name: str, operand: Operand, inner: Scope) -> None:
         """Mistake where an argument lacks an axis that the definition writes."""
         formal = next(f for f in definition.parameters if f.name == name)
-        for item in formal.axes:
-            axis = inner.axis(item.name)
+        needed = [axis for item in formal.axes for axis in self.names(item, inner)]
+        for axis in needed:
             if operand.value.axis(axis) is None:
                 assert inner.site is not None
                 raise Mistake(
                     "E0335",
                     f"`{inner.site.name}` needs the axis `{axis}` in `{name}`, and this has none",
                     operand.span,
-                    sides=[
-                        f"{operand.side}   {name} [{', '.join(inner.axis(i.name) for i in formal.axes)}]",
-                    ],
+                    sides=[f"{operand.side}   {name} [{', '.join(needed)}]"],
                     help="an argument may have more axes than are written, and not fewer",
                 )
 
@@ -595,6 +697,11 @@ def _word(expression: tree.Expression, scope: Scope) -> Word | None:
         bound = scope.find(expression.name)
         return bound if isinstance(bound, Word) else None
     return None
+
+
+def _dotted(item: tree.ValueName, example: str) -> Mistake:
+    """The mistake of a dotted name where an axis should stand."""
+    return Mistake("E0330", f"`{item.name}` is not an axis: its name has no dot", item.span, help=f"write {example}")
 
 
 def _model_place(scope: Scope, source: Source) -> Span | None:

@@ -9,22 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .. import tree
-from ..source import Note
-from . import calls, rearrange
+from ..source import Note, Span
+from . import calls, objectives, rearrange
 from .arguments import recurring, unknown
 from .axes import descendants
 from .mistakes import Mistake, Report
 from .scans import faults
 from .scope import Scope
 
-_IN_DEF = (tree.Assignment, tree.Return)
-_IN_LAYER = (tree.Parameter, tree.Constant, tree.Assignment, tree.Definition)
+_IN_DEF = (tree.Assignment, tree.Update, tree.Return)
+_IN_LAYER = (tree.Parameter, tree.Noise, tree.State, tree.Constant, tree.Assignment, tree.Definition)
 
 _WORDS: dict[type, str] = {
     tree.AxisDeclaration: "axis",
     tree.Input: "input",
     tree.Noise: "noise",
     tree.Parameter: "param",
+    tree.State: "state",
+    tree.Update: "update",
     tree.Constant: "const",
     tree.Definition: "def",
     tree.Layer: "layer",
@@ -38,7 +40,7 @@ _WORDS: dict[type, str] = {
     tree.Objective: "minimize",
 }
 
-_ALWAYS = {*calls.RULES, *calls.ARRAYS, *rearrange.RULES, *calls.LATER, "pi"}
+_ALWAYS = {*calls.RULES, *calls.ARRAYS, *calls.DERIVATIVES, *rearrange.RULES, *calls.LATER, "pi", "training"}
 
 
 def check(statement: tree.Definition | tree.Layer, scope: Scope, report: Report) -> bool:
@@ -58,11 +60,16 @@ def _block(owner: tree.Definition | tree.Layer, scope: Scope) -> Iterator[Mistak
         inner.places[formal.name] = formal.span
         if formal.default is not None:
             yield from _expression(formal.default, scope, owner)
+    for axis in owner.axes[:-1]:
+        if axis.rest:
+            help = "the axes that are named stand before those that are not"
+            yield Mistake("E0337", "a star may stand before the last axis only", axis.span, help=help)
+    updated: dict[str, tree.Update] = {}
     allowed, home = (_IN_DEF, "function") if isinstance(owner, tree.Definition) else (_IN_LAYER, "layer")
     for statement in owner.body:
         if not isinstance(statement, (*allowed, tree.Scan)):
             yield misplaced(statement, home)
-            inner.names.setdefault(getattr(statement, "name", None) or "", None)
+            inner.names.update((name, None) for name, _ in defined(statement) if name not in inner.names)
             continue
         match statement:
             case tree.Definition() | tree.Layer():
@@ -76,14 +83,22 @@ def _block(owner: tree.Definition | tree.Layer, scope: Scope) -> Iterator[Mistak
                 yield from _scan(statement, inner, owner)
                 inner.names.update(dict.fromkeys(statement.names))
                 continue
+            case tree.Assignment():
+                yield from _expression(statement.value, inner, owner)
+            case tree.Noise():
+                yield from _expression(statement.distribution.arguments, inner, owner)
+            case tree.Update():
+                yield from _expression((statement.state, statement.value), inner, owner)
+                if statement.state.name in updated:
+                    yield objectives.twice(updated[statement.state.name], statement)
+                updated[statement.state.name] = statement
             case _:
                 yield from _expression(statement, inner, owner)
-        name = getattr(statement, "name", None)
-        if isinstance(name, str):
+        for name, span in defined(statement):
             if name in inner.places:
-                yield twice(name, statement, inner)
+                yield twice(name, span, inner)
             inner.names[name] = None
-            inner.places[name] = statement.span
+            inner.places[name] = span
 
     last = owner.body[-1] if owner.body else owner
     if isinstance(owner, tree.Definition) and not isinstance(last, tree.Return):
@@ -105,24 +120,35 @@ def _scan(statement: tree.Scan, scope: Scope, owner: tree.Definition | tree.Laye
     for part in statement.body:
         if isinstance(part, tree.Scan):
             yield from _scan(part, inner, owner)
-            inner.names.update(dict.fromkeys(part.names))
         else:
-            yield from _expression(part, inner, owner)
-            inner.names[getattr(part, "name", "")] = None
+            yield from _expression(part.value if isinstance(part, tree.Assignment) else part, inner, owner)
+        inner.names.update((name, None) for name, _ in defined(part))
 
 
 def misplaced(statement: tree.Statement, home: str) -> Mistake:
     """The mistake of a statement that cannot stand where it does."""
     word = _WORDS.get(type(statement), "this")
-    return Mistake("E0220", f"`{word}` cannot stand in a {home}", statement.span, help=f"write it outside the {home}")
+    inside = home == "layer" and isinstance(statement, tree.Update)
+    help = "write it in a def of the layer" if inside else f"write it outside the {home}"
+    return Mistake("E0220", f"`{word}` cannot stand in a {home}", statement.span, help=help)
 
 
-def twice(name: str, statement: tree.Statement, scope: Scope) -> Mistake:
+def defined(statement: tree.Statement) -> list[tuple[str, Span]]:
+    """The names that a statement defines, and where."""
+    if isinstance(statement, tree.Assignment):
+        return [(name.name, name.span) for name in statement.names]
+    if isinstance(statement, tree.Scan):
+        return [(name, statement.span) for name in statement.names]
+    name = getattr(statement, "name", None)
+    return [(name, statement.span)] if isinstance(name, str) else []
+
+
+def twice(name: str, span: Span, scope: Scope) -> Mistake:
     """The mistake of a second definition."""
     return Mistake(
         "E0201",
         f"`{name}` is defined twice",
-        getattr(statement, "name_span", statement.span),
+        span,
         help="each name is defined once; give the second another name",
         notes=[Note(scope.places[name], "defined here first")],
     )
@@ -130,9 +156,7 @@ def twice(name: str, statement: tree.Statement, scope: Scope) -> Mistake:
 
 def _expression(root: object, scope: Scope, owner: tree.Definition | tree.Layer) -> Iterator[Mistake]:
     """Names under `root` that mean nothing. A name bound to None is local: what it will be is not known yet."""
-    for item in descendants(root):
-        if not isinstance(item, tree.Name):
-            continue
+    for item in _names(root):
         head, dot, _ = item.name.partition(".")
         if _locally(head, scope):
             continue
@@ -145,6 +169,16 @@ def _expression(root: object, scope: Scope, owner: tree.Definition | tree.Layer)
             scope.find(item.name)
         except KeyError:
             yield unknown(item.name, item.span, scope)
+
+
+def _names(root: object) -> Iterator[tree.Name | tree.AxisName | tree.ValueName]:
+    """The names of values under `root`, also in the brackets of derivatives."""
+    for item in descendants(root):
+        match item:
+            case tree.Name():
+                yield item
+            case tree.Subscript(value=tree.Name(name=name)) if name in calls.DERIVATIVES:
+                yield from (part for part in item.items if isinstance(part, tree.AxisName | tree.ValueName))
 
 
 def _locally(head: str, scope: Scope) -> bool:

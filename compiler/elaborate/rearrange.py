@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy
-from sympy import Expr, Integer
+from sympy import Expr
 
 from .. import arrays, functions, tree
 from ..arrays import Sliding
@@ -88,7 +88,8 @@ def brackets(items: Sequence[tree.SubscriptItem], scope: Scope, name: str) -> tu
             help = f"name the axis of the taps: axis r: {item.length or 3}, and window[{item.name}: r](x)"
             raise Mistake("E0350", f"`window` needs the taps of `{item.name}` as an axis", item.span, help=help)
         if not isinstance(item, wanted):
-            message = f"the brackets of `{name}` hold something else than this"
+            wants = {tree.Taps: "an axis and its taps", tree.Rename: "an arrow between axes"}.get(wanted, "an axis")
+            message = f"the brackets of `{name}` hold {wants}, and not this"
             raise Mistake("E0350", message, item.span, help=f"write {FORMS[name]}")
         match item:
             case tree.Taps():
@@ -230,8 +231,8 @@ def _whole(call: Rearranging, option: str, least: int) -> int:
     found = None if isinstance(given, Word) else known(given.value)
     if found is None or not found.is_Integer or found < least:
         message = f"`{option}` must be a whole number from {least} on that is known when the model is compiled"
-        shown_ = f"{written(given.span)} is {found}" if found is not None else written(given.span)
-        raise Mistake("E0352", message, given.span, sides=[shown_], help=f"write {option}={max(least, 1)}")
+        side = f"{option} is {written(given.span) if found is None else found}"
+        raise Mistake("E0352", message, given.span, sides=[side], help=f"write {option}={max(least, 1)}")
     return int(found)
 
 
@@ -362,8 +363,9 @@ def _split(call: Rearranging) -> Value:
             sides=[f"{operand.side}   {whole.name} has length {whole.length}"],
             help=f"write all but one: split[{whole.name} -> ({open_[0].written}: 2, {open_[1].written})](...)",
         )
-    ratio = sympy.floor(whole.length / product) if open_ else Integer(1)
-    if sympy.expand(ratio * product) != whole.length and (whole.length / product).is_number:
+    divides = open_ and product.is_Integer
+    ratio = arrays.quotient(whole.length, int(product)) if divides else sympy.floor(whole.length / product)
+    if open_ and sympy.expand(ratio * product) != whole.length and (whole.length / product).is_number:
         raise _indivisible(operand, bracket, whole, [a for a in told if a is not None], bool(open_))
     if not open_ and product != whole.length:
         raise _indivisible(operand, bracket, whole, [a for a in told if a is not None], False)

@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 from .. import tree
 from ..graph import Axis, Graph
 from ..source import Note, Span
+from .arguments import assigned, names_of, not_one
 from .mistakes import Mistake, Poisoned, counted, in_words, shown, written
 from .operations import Operand, number
-from .scope import Loop, Scope, Value
+from .scope import Loop, Scope, Several, Value
 
-Parts = Generator[tuple[tree.Expression, Scope], Value | None, tuple[tuple[Value, ...], dict[str, Value]]]
+Sent = Value | Several | None
+Parts = Generator[tuple[tree.Expression, Scope], Sent, tuple[tuple[Value, ...], dict[str, Value]]]
 """A scan on its way: it asks for values of expressions; it gives those that it yields and those that its body names."""
 
 AxisOf = Callable[[tree.AxisName, Scope], Axis]
@@ -55,10 +57,7 @@ def scan(graph: Graph, axis_of: AxisOf, statement: tree.Scan, scope: Scope) -> P
             raise Mistake("E0430", message, statement.axis.span, help=help)
     carried = []
     for carry in statement.carries:
-        initial = yield carry.initial, scope
-        if initial is None:
-            raise Poisoned
-        value = _start(carry, initial, axis)
+        value = _start(carry, (yield from _value(carry.initial, scope)), axis)
         carried.append(_Carried(carry, value, value.axes, value.node.axes, value.node.trained))
     while True:
         loop = Loop(graph, axis)
@@ -66,6 +65,7 @@ def scan(graph: Graph, axis_of: AxisOf, statement: tree.Scan, scope: Scope) -> P
         leaves = []
         for each in carried:
             leaf = graph.local(each.carry.name, each.held, "float", each.trained)
+            loop.own.add(leaf.id)
             inner.names[each.carry.name] = Value(leaf, each.axes, "float")
             leaves.append(leaf)
         yielded = yield from _body(graph, axis_of, statement, inner)
@@ -109,20 +109,23 @@ def _grown(graph: Graph, carried: _Carried, following: Value) -> _Carried:
 
 def _body(
     graph: Graph, axis_of: AxisOf, statement: tree.Scan, scope: Scope
-) -> Generator[tuple[tree.Expression, Scope], Value | None, tuple[Value, ...]]:
+) -> Generator[tuple[tree.Expression, Scope], Sent, tuple[Value, ...]]:
     """One pass through the body, which binds its names in the scope: what is yielded."""
     carries = {carry.name for carry in statement.carries}
     for part in statement.body:
         match part:
             case tree.Assignment():
-                value = yield from _value(part.value, scope)
-                if part.name in carries:
-                    value = number(Operand(value, part.value.span), f"`{part.name}`")
-                    # What is carried has the axes that it started with, whatever it is computed from.
-                    carried = scope.names[part.name]
-                    assert isinstance(carried, Value)
-                    value = replace(value, axes=graph.ordered([*carried.axes, *value.axes]), type="float")
-                scope.names[part.name] = value
+                found = yield part.value, scope
+                for name, value in zip(names_of(part), assigned(part, found), strict=True):
+                    if value is None:
+                        raise Poisoned
+                    if name in carries:
+                        value = number(Operand(value, part.value.span), f"`{name}`")
+                        # What is carried has the axes that it started with, whatever it is computed from.
+                        carried = scope.names[name]
+                        assert isinstance(carried, Value)
+                        value = replace(value, axes=graph.ordered([*carried.axes, *value.axes]), type="float")
+                    scope.names[name] = value
             case tree.Scan():
                 values, _ = yield from scan(graph, axis_of, part, scope)
                 scope.names.update(zip(part.names, values, strict=True))
@@ -134,8 +137,10 @@ def _body(
     raise Poisoned
 
 
-def _value(expression: tree.Expression, scope: Scope) -> Generator[tuple[tree.Expression, Scope], Value | None, Value]:
+def _value(expression: tree.Expression, scope: Scope) -> Generator[tuple[tree.Expression, Scope], Sent, Value]:
     value = yield expression, scope
+    if isinstance(value, Several):
+        raise not_one(value, expression)
     if value is None:
         raise Poisoned
     return value
@@ -198,4 +203,4 @@ def _given(part: tree.Statement) -> list[tuple[str, Span]]:
     """The names that a statement of the body gives to values."""
     if isinstance(part, tree.Scan):
         return [(name, part.span) for name in part.names]
-    return [(part.name, part.name_span)] if isinstance(part, tree.Assignment) else []
+    return [(name.name, name.span) for name in part.names] if isinstance(part, tree.Assignment) else []

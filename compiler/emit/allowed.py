@@ -49,13 +49,15 @@ TAKEN = BUILTINS | FUNCTIONS | {"numpy"}
 """Names that mean the same everywhere."""
 
 ATTRIBUTES = frozenset(
-    "T accumulate all any append astype at c_contiguous diagonal dot dtype fill flags get index item items join "
-    "kind max min ndim normal reduce reshape rstrip setdefault shape stop tolist transpose uniform values".split()
+    "T accumulate all any append astype at c_contiguous diagonal dot draw dtype fill flags get index item items join "
+    "kind max min ndim normal random reduce reshape rstrip setdefault shape standard_exponential standard_normal stop "
+    "tolist transpose uniform values".split()
 )
 """Of arrays, ufuncs, tables, texts, slices and random generators."""
 
 OWN = frozenset(
-    "rebind rows size _block _blocks _buffers _fixed _lengths _out _places _see _theta _views _write_to".split()
+    "rebind rows size _block _blocks _buffers _fixed _lengths _noise _out _places _see _theta _updated _views "
+    "_write_to".split()
 )
 """What the module's classes have."""
 
@@ -66,8 +68,10 @@ WITHIN = {
 """What the module uses of parts of NumPy."""
 VIEWS = frozenset({"numpy.lib.stride_tricks", "numpy.lib.stride_tricks.sliding_window_view"})
 """A view of an array that reads no memory but its own."""
+TABLES = frozenset({"_OBJECTIVES", "_FACTORED", "_EXPANDED", "_HESSIAN", "_HVP"})
+"""Tables of classes, which are called."""
 METHODS = frozenset({"__init__", "__call__"})
-KEYWORDS = frozenset("all axis default dtype order out over where".split())
+KEYWORDS = frozenset("all axis counter default dtype key order out over where".split())
 DECORATOR = "errstate(all='ignore')"
 EXCEPTION = "DataError"
 LONGEST = 10_000
@@ -164,7 +168,7 @@ def _objection(node: ast.AST, parent: ast.AST) -> str | None:
             return None if value is None or isinstance(value, int) else f"a {type(value).__name__}"
         case ast.Call(func=ast.Name() | ast.Attribute() | ast.Call(func=ast.Name())):
             return None
-        case ast.Call(func=ast.Subscript(value=ast.Name(id="_OBJECTIVES" | "_FACTORED" | "_EXPANDED"))):
+        case ast.Call(func=ast.Subscript(value=ast.Name(id=table))) if table in TABLES:
             return None
         case ast.Call():
             return "a call of something computed"

@@ -114,7 +114,8 @@ class _Loop:
             return
         routine.refs[leaf.id] = Ref(name)
         numbers = f"{first.text}{self._turned}.tolist()"
-        if first.home == "fixed" and routine.plan.times[whole.id] == "bind":
+        known = routine.plan.times[whole.id] == "bind" and ref.text not in routine.drawn
+        if first.home == "fixed" and known:
             self.through[name] = self._fixed(f"{name}_steps", numbers)
         else:
             routine.note(first)

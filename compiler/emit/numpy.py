@@ -17,24 +17,31 @@ from dataclasses import dataclass
 import sympy
 from sympy import Expr
 
+from ..derivatives import Derived
 from ..graph import (
     RANK,
     Axis,
     Constant,
     Contract,
     Factor,
+    Initial,
     Leaf,
     Map,
     Node,
+    Noise,
     Objective,
+    Parameter,
     Program,
     Slice,
     Stack,
+    State,
     data_length,
     reachable,
 )
 from ..plan import Plan, make_plan
 from ..source import Source
+from . import changing
+from . import derivatives as beyond
 from .allowed import verify
 from .lengths import NAME as CHECK_LENGTHS
 from .lengths import checks
@@ -42,7 +49,8 @@ from .names import Names
 from .numbers import length
 from .refs import Ref
 from .routine import RISKY, Routine
-from .special import ROUTINES, support
+from .signature import PLAIN, Signature
+from .special import DEFINED, support
 from .support import ALGEBRA, EXPAND, FACTOR, REFUSE, SUPPORT
 from .ufuncs import FUNCTIONS
 
@@ -50,6 +58,9 @@ CACHE = 1_048_576
 """Bytes that a block of rows may use: about a core's second-level cache."""
 LEAST_ROWS = 256
 """Rows below which a block's matrix products would be too thin."""
+
+LEAST_WITH_WINDOWS = 4
+"""The same where there are windows: there is a product for each row, and a row alone may fill the cache."""
 
 MOST_ROWS = 8192
 """Rows above which NumPy's OpenBLAS sets several threads to one dot product (from 10,000 on), which takes them longer
@@ -106,13 +117,15 @@ def emit_numpy(
     dtype: str,
     constants: Mapping[str, float],
     version: str,
+    derivatives: Sequence[Derived] = (),
+    asked: Sequence[str] = (),
 ) -> str:
     """The text of the module.
 
     `program` is lowered; `variants` hold some of its objectives in other forms; `written` is the program as elaborated,
-    for the tables.
+    for the tables. `derivatives`, lowered too, are what was `asked` for besides.
     """
-    writer = _Writer(program, variants, written, source, dtype)
+    writer = Writer(program, variants, written, source, dtype)
     classes: list[str] = []
     for i, objective in enumerate(program.objectives):
         classes.append(writer.objective(program, objective, None))
@@ -127,23 +140,27 @@ def emit_numpy(
         classes.append(writer.values("_Metrics", program.metrics, "What `metrics` returns."))
     if program.cotangents:
         classes.append(writer.pullback())
+    classes += beyond.classes(derivatives, writer)
     text = _head(program, source, dtype, constants, version, writer)
     text += (
         SUPPORT
         + "".join(f"\n{text}" for kind, text in (("factor", FACTOR), ("expand", EXPAND)) if writer.variants[kind])
+        + (f"\n{changing.NOISE}" if program.noise else "")
+        + (f"\n{changing.STATES}" if program.states else "")
         + _algebra(writer)
         + writer.checks
         + support(frozenset(writer.used))
         + "".join(f"\n\n{body}" for body in classes)
         + "\n\n"
         + _face(program, writer)
+        + beyond.functions(asked, derivatives)
     )
     text = re.sub(r"\n{3,}", "\n\n\n", text)
     verify(text)
     return text
 
 
-def _algebra(writer: _Writer) -> str:
+def _algebra(writer: Writer) -> str:
     """The functions of windows and of matrices that the classes call, and what their messages call the matrices."""
     parts = [text for operator, text in ALGEBRA.items() if operator in writer.algebra]
     if writer.matrices:
@@ -156,7 +173,7 @@ def _algebra(writer: _Writer) -> str:
 
 
 def _head(
-    program: Program, source: Source, dtype: str, constants: Mapping[str, float], version: str, writer: _Writer
+    program: Program, source: Source, dtype: str, constants: Mapping[str, float], version: str, writer: Writer
 ) -> str:
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", source.name)
     title = re.sub(r"\.model$", "", name)
@@ -186,7 +203,9 @@ def _head(
         *_table("AXES", [(a.name, _length_entry(a.length, a.name)) for a in program.axes]),
         *_table("CONSTANTS", [(key, repr(float(value))) for key, value in constants.items()]),
         *_table("INPUTS", [(i.name, _input_entry(i.axes, i.dtype, i.indexes, dtype)) for i in program.inputs]),
-        *_table("PARAMETERS", _parameter_entries(program, writer)),
+        *_table("NOISE", [(n.name, _noise_entry(n)) for n in program.noise]),
+        *_table("PARAMETERS", [(p.name, _kept_entry(p, (p.lower, p.upper), writer)) for p in program.parameters]),
+        *_table("STATES", [(s.name, _kept_entry(s, (None, None), writer)) for s in program.states]),
         *_table("OUTPUTS", [(n, _output_entry(n, node, dtype, writer)) for n, node in program.outputs]),
         *_table("METRICS", [(n, f'{{"needs": {_tuple(writer.needs(n))}}}') for n, _ in program.metrics]),
         *_table("OBJECTIVES", [(o.name, _objective_entry(o, writer)) for o in program.objectives]),
@@ -195,7 +214,7 @@ def _head(
     return "\n".join(lines)
 
 
-def _forms(writer: _Writer) -> list[str]:
+def _forms(writer: Writer) -> list[str]:
     """What the head says of objectives that have a second form, which `bind` takes where the data allow it."""
     lines: list[str] = []
     for kind, (_, _, said) in VARIANTS.items():
@@ -226,6 +245,16 @@ def _wrapped(before: str, names: Sequence[str], behind: str) -> list[str]:
             current = ""
         current += f"{name}, "
     return [f"{before}(", *lines, f"    {current.rstrip()}", f"){behind}"]
+
+
+def _noise_entry(item: Noise) -> str:
+    return f'{{{_axes_entry(item.axes)}, "draw": ({_initial(item.drawn)})}}'
+
+
+def _initial(initial: Initial) -> str:
+    """A kind and its numbers, as the inside of a tuple."""
+    text = ", ".join([_quoted(initial.kind), *(repr(float(a)) for a in initial.arguments)])
+    return text if initial.arguments else f"{text},"
 
 
 def _quoted(text: str | None) -> str:
@@ -281,30 +310,23 @@ def _input_entry(axes: Sequence[Axis], kind: str, indexes: Axis | None, dtype: s
     return f'{{{_axes_entry(axes)}, "dtype": "{stored}", "index": {_quoted(indexes.name if indexes else None)}}}'
 
 
-def _parameter_entries(program: Program, writer: _Writer) -> list[tuple[str, str]]:
-    entries = []
-    for p in program.parameters:
-        start, stop = writer.places[p.name]
-        known = isinstance(start, sympy.Integer) and isinstance(stop, sympy.Integer)
-        place = f"({int(start)}, {int(stop)})" if known else "None"
-        initial = ", ".join([_quoted(p.initial.kind), *(repr(float(a)) for a in p.initial.arguments)])
-        if not p.initial.arguments:
-            initial += ","
-        low = "None" if p.lower is None else repr(float(p.lower))
-        high = "None" if p.upper is None else repr(float(p.upper))
-        entries.append(
-            (p.name, f'{{{_axes_entry(p.axes)}, "bounds": ({low}, {high}), "initial": ({initial}), "slice": {place}}}')
-        )
-    return entries
+def _kept_entry(item: Parameter | State, bounds: tuple[float | None, float | None], writer: Writer) -> str:
+    """The entry of what lies in the flat vector."""
+    start, stop = writer.places[item.name]
+    known = isinstance(start, sympy.Integer) and isinstance(stop, sympy.Integer)
+    place = f"({int(start)}, {int(stop)})" if known else "None"
+    low, high = ("None" if bound is None else repr(float(bound)) for bound in bounds)
+    rest = f'"bounds": ({low}, {high}), "initial": ({_initial(item.initial)}), "slice": {place}'
+    return f"{{{_axes_entry(item.axes)}, {rest}}}"
 
 
-def _output_entry(name: str, node: Node, dtype: str, writer: _Writer) -> str:
+def _output_entry(name: str, node: Node, dtype: str, writer: Writer) -> str:
     stored = {"float": dtype, "int": "int64", "bool": "bool"}[node.dtype]
     axes = writer.program.shown(node.axes)
     return f'{{{_axes_entry(axes)}, "dtype": "{stored}", "needs": {_tuple(writer.needs(name))}}}'
 
 
-def _objective_entry(objective: object, writer: _Writer) -> str:
+def _objective_entry(objective: object, writer: Writer) -> str:
     name, sense, over = objective.name, objective.sense, objective.over  # type: ignore[attr-defined]
     return f'{{"sense": "{sense}", "over": {_tuple(over)}, "needs": {_tuple(writer.needs(name))}}}'
 
@@ -327,25 +349,28 @@ def _gradients_of(program: Program) -> dict[int, str]:
     return found
 
 
-class _Writer:
+class Writer:
     """Writes the classes of one module, and keeps what they use of NumPy and what data each needs."""
 
     def __init__(
         self, program: Program, variants: Sequence[Variant], written: Program, source: Source, dtype: str
     ) -> None:
         self.program = program
+        self.written = written
         self.source = source
         self.dtype = dtype
         self.source_lines = source.text.split("\n")
         self.used: set[str] = set()
         self.algebra: set[str] = set()
         self.matrices: dict[tuple[str, str], int] = {}
+        self.reserved: frozenset[str] = frozenset()
         self._needs: dict[str, tuple[str, ...]] = {}
         self.classes: dict[str, str] = {}
         # Of each kind and objective, the class and the number of columns or of statistics in a row.
         self.variants: dict[str, dict[str, tuple[str, Expr]]] = {kind: {} for kind in VARIANTS}
         forward = [o.value for p in (program, *(v.program for v in variants)) for o in p.objectives]
         forward += [n for _, n in (*program.outputs, *program.metrics)]
+        forward += [n for o in program.objectives for _, n in o.updates]
         self.forward = {node.id for node in reachable(forward)}
         spans = [(span.start, span.end, name) for name, span in written.spans.items() if span.source is source]
         spans += [(o.span.start, o.span.end, o.name) for o in written.objectives if o.span is not None]
@@ -353,32 +378,50 @@ class _Writer:
         self.lines = _Lines(
             source, tuple(s for s, _, _ in spans), tuple(e for _, e, _ in spans), tuple(n for _, _, n in spans)
         )
-        self.named = {node.id: name for name, node in reversed(program.named) if not isinstance(node, Constant)}
+        named = (*program.predicted, *program.named)
+        self.named = {node.id: name for name, node in reversed(named) if not isinstance(node, Constant)}
         self.of_parameter = _gradients_of(program)
         self.places: dict[str, tuple[Expr, Expr]] = {}
         start: Expr = sympy.Integer(0)
-        for parameter in program.parameters:
-            stop = sympy.expand(start + sympy.Mul(*(axis.length for axis in parameter.axes)))
-            self.places[parameter.name] = (start, stop)
+        in_vector = [(p.name, p.axes) for p in program.parameters] + [(s.name, s.axes) for s in program.states]
+        for name, axes in in_vector:
+            stop = sympy.expand(start + sympy.Mul(*(axis.length for axis in axes)))
+            self.places[name] = (start, stop)
             start = stop
         self.size = start
+        for parameter, tangent in zip(program.parameters, program.tangents, strict=bool(program.tangents)):
+            low, high = self.places[parameter.name]
+            self.places[tangent.name] = (sympy.expand(low + self.size), sympy.expand(high + self.size))
         self.checks = checks(written, frozenset({"numpy", "lengths", "DataError", *FUNCTIONS, *_MODULE_NAMES}))
         self.symbols = sorted(
             {s.name for a in program.axes for s in a.length.free_symbols}
             | {s.name for i in program.inputs for a in i.axes for s in a.length.free_symbols}
         )
 
+    def beside(self, program: Program) -> Writer:
+        """A writer of classes of another program in the same module, which has the same parameters."""
+        other = Writer(program, (), self.written, self.source, self.dtype)
+        other.used, other.algebra, other.matrices = self.used, self.algebra, self.matrices
+        other.forward = self.forward | {node.id for node in reachable(node for _, node in program.named)}
+        other.reserved = beyond.RESERVED
+        return other
+
     def needs(self, name: str) -> tuple[str, ...]:
         """The inputs that an objective, output or metric needs, in the order of the model."""
         if name not in self._needs:
-            nodes = [o.value for o in self.program.objectives if o.name == name]
+            nodes = [n for o in self.program.objectives if o.name == name for n in (o.value, *dict(o.updates).values())]
             nodes += [node for n, node in (*self.program.outputs, *self.program.metrics) if n == name]
-            self._needs[name] = self._inputs(nodes)
+            self._needs[name] = self.inputs(nodes)
         return self._needs[name]
 
-    def _inputs(self, roots: Sequence[Node]) -> tuple[str, ...]:
+    def _computed_with(self, roots: Sequence[Node]) -> set[str]:
+        """The inputs that the roots are computed from."""
+        return {node.name for node in reachable(roots) if isinstance(node, Leaf) and node.role == "input"}
+
+    def inputs(self, roots: Sequence[Node]) -> tuple[str, ...]:
+        """The inputs that the roots are computed from, and those that only tell lengths."""
         found = reachable(roots)
-        leaves = {node.name for node in found if isinstance(node, Leaf) and node.role == "input"}
+        leaves = self._computed_with(roots)
         lengths = {s.name for node in found for a in node.axes for s in a.length.free_symbols}
         lengths |= {s.name for node in found for s in getattr(node, "length", sympy.Integer(0)).free_symbols}
         lengths |= {s.name for s in self.size.free_symbols}
@@ -391,10 +434,10 @@ class _Writer:
                 leaves.add(item.name)
         return tuple(item.name for item in self.program.inputs if item.name in leaves)
 
-    def _routine(self, plan: Plan) -> Routine:
-        names = Names(
-            frozenset({"numpy", "DTYPE", "CACHE", "LEAST_ROWS", "MOST_ROWS", *FUNCTIONS, *_MODULE_NAMES, *_ROUTINES})
-        )
+    def routine(self, plan: Plan) -> Routine:
+        known = {"numpy", "DTYPE", "CACHE", "LEAST_ROWS", "MOST_ROWS", *FUNCTIONS, *_MODULE_NAMES, *DEFINED}
+        changed = changing.NAMES if self.program.noise or self.program.states else frozenset()
+        names = Names(self.reserved | known | changed)
         lengths = {symbol: names.fresh(symbol) for symbol in self.symbols}
         return Routine(plan, names, self.dtype, self._label, self._remark, lengths, self.places, self.matrices)
 
@@ -428,15 +471,16 @@ class _Writer:
     def objective(self, program: Program, objective: Objective, kind: str | None) -> str:
         """The class of an objective and its gradient, as the program has them; `kind` is that of a variant."""
         name, gradient = objective.name, program.gradients[objective.name]
-        plan = make_plan(program, [objective.value, *gradient.values()])
-        routine = self._routine(plan)
-        self._direct(routine, plan, gradient)
+        plan = make_plan(program, [objective.value, *gradient.values(), *dict(objective.updates).values()])
+        routine = self.routine(plan)
+        self.direct(routine, plan, gradient)
         routine.write()
         routine.section = "finish"
         loss = routine.ref(objective.value)
         text = routine.note(loss)
-        writes = self._gradient_lines(routine, gradient)
-        needs = self._inputs(plan.roots)
+        kept, advance = changing.update_lines(routine, objective, self.program.states, self.places)
+        writes = [*kept, *self.gradient_lines(routine, gradient)]
+        needs = self.inputs(plan.roots)
         number = str(program.objectives.index(objective) + 1) if len(program.objectives) > 1 else ""
         shown = _quoted(name)[1:-1]
         document = f"{'Minus the' if objective.sense == 'maximize' else 'The'} value of `{shown}`, and its gradient"
@@ -450,52 +494,48 @@ class _Writer:
             self.variants[kind][name] = title, _size(plan, kind)
         is_float = objective.value.dtype == "float"
         returned = text if objective.value.axes or (isinstance(loss, Ref) and is_float) else f"float({text})"
-        return self._class(routine, title, document, needs, [*writes, f"return {returned}, out"], gradient=True)
+        ending = [*writes, f"return {returned}, out"]
+        return self.write_class(routine, title, document, needs, ending, Signature(out=1), advance)
 
     def pullback(self) -> str:
         """The class of the gradient that cotangents of the outputs give."""
         gradient = self.program.pullback
         plan = make_plan(self.program, list(gradient.values()))
-        routine = self._routine(plan)
+        routine = self.routine(plan)
         for leaf in self.program.cotangents:
             routine.inputs[leaf.name] = routine.names.fresh(f"seed_{leaf.name}")
-        self._direct(routine, plan, gradient)
+        self.direct(routine, plan, gradient)
         routine.write()
         routine.section = "finish"
-        writes = self._gradient_lines(routine, gradient)
-        needs = self._inputs([*plan.roots, *(node for _, node in self.program.outputs)])
+        writes = self.gradient_lines(routine, gradient)
+        needs = self.inputs([*plan.roots, *(node for _, node in self.program.outputs)])
         document = "The gradient that cotangents of the outputs give."
-        return self._class(routine, "_Pullback", document, needs, [*writes, "return out"], gradient=True, seeded=True)
+        return self.write_class(routine, "_Pullback", document, needs, [*writes, "return out"], Signature(True, out=1))
 
-    def values(self, title: str, items: Sequence[tuple[str, Node]], document: str) -> str:
+    def values(self, title: str, items: Sequence[tuple[str, Node]], document: str, signature: Signature = PLAIN) -> str:
         """The class of named values."""
         plan = make_plan(self.program, [node for _, node in items], [node for _, node in items])
-        routine = self._routine(plan)
+        routine = self.routine(plan)
         routine.write()
         routine.section = "finish"
         lines = ["return {"]
         for name, node in items:
             if node.axes:
-                ref = routine.refs.get(node.id) or routine.bound[node.id]
-                place = ref.memory or ref
-                if place.home == "block":
-                    # Along the rows the result is the whole array that the blocks were written to, or the input itself.
-                    ref = Ref(routine.whole(place), ref.axes, "fixed")
                 layout = [axis.name for axis in self.program.shown(node.axes)]
-                text = f"{routine.use('array')}({routine.aligned(ref, layout)})"
+                text = f"{routine.use('array')}({routine.aligned(routine.result(node), layout)})"
             else:
                 text = routine.note(routine.ref(node))
-                if title == "_Outputs":
+                if title != "_Metrics":
                     stored = {"bool": '"bool"', "int": '"int64"'}.get(node.dtype, "DTYPE")
                     text = f"{routine.use('array')}({text}, {stored})"
             lines.append(f"    {_quoted(name)}: {text},")
         lines.append("}")
-        needs = self._inputs(plan.roots)
-        return self._class(routine, title, document, needs, lines, gradient=False)
+        needs = self.inputs(plan.roots)
+        return self.write_class(routine, title, document, needs, lines, signature)
 
     # --- parts
 
-    def _direct(self, routine: Routine, plan: Plan, gradient: Mapping[str, Node]) -> None:
+    def direct(self, routine: Routine, plan: Plan, gradient: Mapping[str, Node]) -> None:
         """Gradients whose last operation is a ufunc are written where they belong."""
         counts: dict[int, int] = {}
         for root in plan.roots:
@@ -541,11 +581,15 @@ class _Writer:
         routine.out_lines.append(f"{view} = out[{start}:{stop}]{reshaped}")
         return Ref(view, tuple(axes), "out", True)
 
-    def _gradient_lines(self, routine: Routine, gradient: Mapping[str, Node]) -> list[str]:
-        lines = []
+    def gradient_lines(self, routine: Routine, gradient: Mapping[str, Node]) -> list[str]:
+        lines: list[str] = []
+        for start, stop in self._zeros(gradient):
+            one = stop - start == 1
+            place = length(start, routine.lengths)
+            lines.append(f"out[{place if one else f'{place}:{length(stop, routine.lengths)}'}] = 0")
         for parameter in self.program.parameters:
             node = gradient[parameter.name]
-            if node.id in routine.direct:
+            if node.id in routine.direct or _is_zero(node):
                 continue
             start, stop = (length(part, routine.lengths) for part in self.places[parameter.name])
             ref = routine.ref(node)
@@ -560,50 +604,74 @@ class _Writer:
                 lines.append(f"{routine.use('copyto')}({target.text}, {value})")
         return lines
 
-    def _class(
+    def _zeros(self, gradient: Mapping[str, Node]) -> list[tuple[Expr, Expr]]:
+        """The places of the vector that have no derivative: of parameters that are not trained, and of states."""
+        found: list[tuple[Expr, Expr]] = []
+        zeros = [p.name for p in self.program.parameters if _is_zero(gradient[p.name])]
+        for name in [*zeros, *(state.name for state in self.program.states)]:
+            start, stop = self.places[name]
+            if found and found[-1][1] == start:
+                found[-1] = (found[-1][0], stop)
+            else:
+                found.append((start, stop))
+        return found
+
+    def write_class(
         self,
         routine: Routine,
         title: str,
         document: str,
         needs: Sequence[str],
         ending: Sequence[str],
-        gradient: bool,
-        seeded: bool = False,
+        signature: Signature,
+        advance: Sequence[str] | None = None,
     ) -> str:
+        """The text of a class; `ending` are the last lines of its call."""
         used = routine.used_functions
         risky = routine.called_functions & RISKY
         body: list[str] = [f"class {title}:", f'    """{document}"""', ""]
         self._note_lengths(routine, ending)
-        body += self._rebind(routine, needs, gradient, seeded)
-        body += ["", *self._see(routine)]
-        if gradient:
-            body += ["", *self._write_to(routine)]
-        body += ["", *self._call(routine, ending, gradient, bool(risky))]
+        body += self._rebind(routine, needs, signature)
+        body += ["", *(self._see_along(routine) if signature.along else self._see(routine))]
+        if signature.out:
+            body += ["", *self._write_to(routine, signature.out)]
+        body += ["", *self._call(routine, ending, signature, bool(risky))]
+        if self.program.noise:
+            body += changing.draw_lines(bool(changing.drawn(self.program, routine.plan.roots)))
+        if self.program.states and advance is not None:
+            body += changing.advance_lines(self._length_lines(routine, advance), advance)
         self.used |= used
         self.algebra |= routine.algebra
         if used & RISKY:
             self.used.add("errstate")
         return "\n".join(body) + "\n"
 
-    def _rebind(self, routine: Routine, needs: Sequence[str], gradient: bool, seeded: bool) -> list[str]:
+    def _rebind(self, routine: Routine, needs: Sequence[str], signature: Signature) -> list[str]:
         plan = routine.plan
         rows = plan.rows
         cut = rows is not None and bool(plan.sections["block"])
         purpose = "compute what follows from it alone" + (", and cut the rows into blocks" if cut else "")
         purpose = purpose if cut else f"and {purpose}"
-        more = ", seeds" if seeded else ""
+        more = ", seeds" if signature.seeded else ""
+        noise = [item.name for item in changing.drawn(self.program, plan.roots)]
+        reading = [f"found, lengths = _read(data, {_tuple(needs)})"]
+        if noise:
+            used = self._computed_with(plan.roots)
+            inputs, telling = ([name for name in needs if (name in used) == known] for known in (True, False))
+            reading = changing.reading(_tuple(noise), _tuple(inputs), _tuple(telling))
         lines = [
             f"    def __init__(self, data{more}, block=None):",
             "        self._lengths = None",
+            *(["        self._noise = {}"] if noise else []),
             "        self._block = block",
             f"        self.rebind(data{more})",
             "",
             f"    def rebind(self, data{more}):",
             f'        """Take data in: check it, {purpose}."""',
-            f"        found, lengths = _read(data, {_tuple(needs)})",
+            *(f"        {line}" for line in reading),
             *([f"        {CHECK_LENGTHS}(lengths)"] if self.checks else []),
         ]
-        if seeded:
+        if signature.seeded:
             lines.append("        seeds = _read_seeds(seeds, lengths)")
         inner: list[str] = []
         text = "\n".join(
@@ -621,15 +689,19 @@ class _Writer:
         for symbol, name in routine.lengths.items():
             if re.search(rf"\b{re.escape(name)}\b", text):
                 inner.append(f"{name} = lengths[{_quoted(symbol)}]")
-        cotangents = {leaf.name for leaf in self.program.cotangents} if seeded else set()
+        cotangents = {leaf.name for leaf in self.program.cotangents} if signature.seeded else set()
         for key, name in routine.inputs.items():
-            inner.append(f"{name} = {'seeds' if key in cotangents else 'found'}[{_quoted(key)}]")
+            if key in noise:
+                inner.append(f"{name} = given.get({_quoted(key)}, self._noise.get({_quoted(key)}))")
+            else:
+                inner.append(f"{name} = {'seeds' if key in cotangents else 'found'}[{_quoted(key)}]")
         inner += routine.fixed_lines
         if cut:
             assert rows is not None
             n = length(data_length(rows), routine.lengths)
+            least = f", {LEAST_WITH_WINDOWS}" if plan.slid else ""
             total = length(sympy.expand(sympy.Add(*routine.row_bytes)) or sympy.Integer(1), routine.lengths)
-            inner.append(f"{routine.rows_name} = _cut({n}, {total}, self._block)")
+            inner.append(f"{routine.rows_name} = _cut({n}, {total}, self._block{least})")
             inner.append(f"several = {routine.rows_name} < {n}")
         elif any(part is not None for _, part in routine.sums):
             inner.append("several = False")
@@ -663,7 +735,7 @@ class _Writer:
         row_symbol = self.program.rows
         inner.append(f"self.rows = lengths.get({_quoted(row_symbol)})" if row_symbol else "self.rows = None")
         inner += ["self._lengths = lengths", "self._theta = None"]
-        if gradient:
+        if signature.out:
             inner.append("self._out = None")
         if routine.used_functions & RISKY and routine.fixed_lines:
             lines.append('        with errstate(all="ignore"):')
@@ -689,34 +761,57 @@ class _Writer:
         ]
 
     def _see(self, routine: Routine) -> list[str]:
-        lines = [
+        return [
             "    def _see(self, theta):",
             "        found = _vector(theta, self.size)",
             "        self._theta = found if found is theta else None",
+            *(f"        {line}" for line in self._views(routine)),
+            "        return found",
         ]
-        if routine.used["theta"]:
-            inner = [line.replace("= theta[", "= found[", 1) for line in routine.theta_lines]
-            lines += [f"        {line}" for line in [*self._length_lines(routine, inner), *inner]]
-            lines += [f"        {line}" for line in _wrapped("self._views = ", list(routine.used["theta"]), "")]
-        lines.append("        return found")
-        return lines
 
-    def _write_to(self, routine: Routine) -> list[str]:
-        lines = ["    def _write_to(self, out):", "        self._out = _gradient(out, self.size)"]
+    def _see_along(self, routine: Routine) -> list[str]:
+        """Parameters and direction stand in one vector, of which the views are made once."""
+        views = [f"            {line}" for line in self._views(routine)]
+        return [
+            "    def _see(self, theta, direction):",
+            "        found = self._theta",
+            "        if found is None:",
+            f"            found = self._theta = {routine.use('empty')}(2 * self.size, DTYPE)",
+            *views,
+            "        found[: self.size] = _vector(theta, self.size)",
+            "        found[self.size :] = _direction(direction, self.size)",
+            "        return found",
+        ]
+
+    def _views(self, routine: Routine) -> list[str]:
+        """The lines that make the views of the vector `found`."""
+        if not routine.used["theta"]:
+            return []
+        inner = [line.replace("= theta[", "= found[", 1) for line in routine.theta_lines]
+        kept = _wrapped("self._views = ", list(routine.used["theta"]), "")
+        return [*self._length_lines(routine, inner), *inner, *kept]
+
+    def _write_to(self, routine: Routine, dimensions: int) -> list[str]:
+        check = "_gradient" if dimensions == 1 else "_matrix"
+        lines = ["    def _write_to(self, out):", f"        self._out = {check}(out, self.size)"]
         if routine.used["out"]:
             lines += [f"        {x}" for x in [*self._length_lines(routine, routine.out_lines), *routine.out_lines]]
             lines += [f"        {line}" for line in _wrapped("self._places = ", list(routine.used["out"]), "")]
         return lines
 
-    def _call(self, routine: Routine, ending: Sequence[str], gradient: bool, risky: bool) -> list[str]:
+    def _call(self, routine: Routine, ending: Sequence[str], signature: Signature, risky: bool) -> list[str]:
         plan = routine.plan
         lines = ['@errstate(all="ignore")'] if risky else []
-        lines += [f"def __call__(self, theta{', out=None' if gradient else ''}):"]
+        more = f"{', direction' if signature.along else ''}{', out=None' if signature.out else ''}"
+        lines += [f"def __call__(self, theta{more}):"]
         inner = ["if theta is not self._theta:", "    theta = self._see(theta)"]
-        if gradient:
+        if signature.along:
+            inner = ["theta = self._see(theta, direction)"]
+        if signature.out:
+            shape = "self.size" if signature.out == 1 else "(self.size, self.size)"
             inner += [
                 "if out is None:",
-                f"    out = {routine.use('empty')}(self.size, DTYPE)",
+                f"    out = {routine.use('empty')}({shape}, DTYPE)",
                 "if out is not self._out:",
                 "    self._write_to(out)",
             ]
@@ -725,7 +820,7 @@ class _Writer:
                 inner += _wrapped("", list(routine.used[home]), f" = self.{attribute}")
         scalars = [(name, place) for name, place in routine.scalar_parameters.items() if name in routine.used["number"]]
         if scalars:
-            if self.size == len(scalars):
+            if routine.is_whole(sympy.Integer(0), sympy.Integer(len(scalars))):
                 scalars.sort(key=lambda scalar: int(scalar[1]))
                 inner += _wrapped("", [name for name, _ in scalars], " = theta.tolist()")
             else:
@@ -758,6 +853,10 @@ class _Writer:
 # ------------------------------------------------------------------------------------------------------------- the face
 
 
+def _is_zero(node: Node) -> bool:
+    return isinstance(node, Constant) and node.value == 0
+
+
 def _is_of_factor(node: Node) -> bool:
     """Whether the node is a factor, scaled or a part."""
     while not isinstance(node, Factor):
@@ -777,7 +876,7 @@ def _size(plan: Plan, kind: str) -> Expr:
     return sympy.expand(sympy.Add(*(sympy.Mul(*(a.length for a in n.axes if a.name != plan.rows)) for n in products)))
 
 
-def _variant_or_not(program: Program, writer: _Writer) -> str:
+def _variant_or_not(program: Program, writer: Writer) -> str:
     """The lines of `bind` that take another form of the objective where the data allow it."""
     names = {symbol: f"lengths.get({_quoted(symbol)}, 0)" for symbol in writer.symbols}
     text = ""
@@ -800,7 +899,24 @@ def _variant_or_not(program: Program, writer: _Writer) -> str:
     return text
 
 
-def _face(program: Program, writer: _Writer) -> str:
+def _more_of_bound(program: Program) -> str:
+    """What the documentation of `bind` says of noise and states."""
+    more = "; `draw(seed, step)` draws its noise, which is at first that of step 0 of seed 0" if program.noise else ""
+    return more + (";\n    `advance(theta)` writes what the last call has made of the states" if program.states else "")
+
+
+def _the_objective(writer: Writer) -> str:
+    if len(writer.classes) == 1:
+        return "objective = next(iter(_OBJECTIVES))"
+    return """raise DataError(f"the model has several objectives: say which, of {', '.join(_OBJECTIVES)}")"""
+
+
+def _drawn(program: Program, bound: str) -> str:
+    """A class bound to data, its noise drawn."""
+    return f"_drawn({bound}, seed)" if program.noise else bound
+
+
+def _face(program: Program, writer: Writer) -> str:
     parts: list[str] = []
     if writer.classes:
         table = ", ".join(f"{_quoted(name)}: {title}" for name, title in writer.classes.items())
@@ -817,10 +933,10 @@ def bind(data, objective=None, block=None):
 
     `data` maps the names of inputs to arrays. `objective` may be left out where there is one. `block` is the number of
     rows that are computed at a time, a good one where it is left out. The result has `size`, `rows`, and
-    `rebind(data)` for new data.
+    `rebind(data)` for new data{_more_of_bound(program)}.
     \"\"\"
     if objective is None:
-        objective = next(iter(_OBJECTIVES))
+        {_the_objective(writer)}
     if objective not in _OBJECTIVES:
         raise DataError(f"there is no objective {{objective!r}}; there are {{', '.join(_OBJECTIVES)}}")
 {_variant_or_not(program, writer)}    return _OBJECTIVES[objective](data, block)
@@ -833,17 +949,19 @@ def bind(data, objective=None, block=None):
     raise DataError("the model has no objective: it has nothing to minimize")
 '''
         )
-    outputs = "_Outputs(data)(theta)" if program.outputs else "{}"
+    said = "\n\n    `seed` draws the noise that the data do not hold.\n    " if program.noise else ""
+    more = ", seed=0" if program.noise else ""
+    outputs = f"{_drawn(program, '_Outputs(data)')}(theta)" if program.outputs else "{}"
     parts.append(
-        f'''def predict(theta, data):
-    """The outputs by name, each an array over the axes that `OUTPUTS` names."""
+        f'''def predict(theta, data{more}):
+    """The outputs by name, each an array over the axes that `OUTPUTS` names.{said}"""
     return {outputs}
 '''
     )
-    metrics = "_Metrics(data)(theta)" if program.metrics else "{}"
+    metrics = f"{_drawn(program, '_Metrics(data)')}(theta)" if program.metrics else "{}"
     parts.append(
-        f'''def metrics(theta, data):
-    """The metrics by name."""
+        f'''def metrics(theta, data{more}):
+    """The metrics by name.{said}"""
     return {metrics}
 '''
     )
@@ -870,14 +988,14 @@ def bind(data, objective=None, block=None):
     return found
 
 
-def vjp(theta, data, seeds):
-    """The gradient for cotangents of the outputs, `seeds` by name; an output without one counts as zero."""
-    return _Pullback(data, seeds)(theta)
+def vjp(theta, data, seeds{more}):
+    """The gradient for cotangents of the outputs, `seeds` by name; an output without one counts as zero.{said}"""
+    return {_drawn(program, "_Pullback(data, seeds)")}(theta)
 '''
         )
     else:
         parts.append(
-            '''def vjp(theta, data, seeds):
+            f'''def vjp(theta, data, seeds{more}):
     """This model has no output that depends on its parameters."""
     raise DataError("the model has no differentiable output")
 '''
@@ -891,9 +1009,4 @@ _MODULE_NAMES = frozenset(
     "_gradient _numbers _lengths _layout _shape _bounded _free _column _read_seeds _Outputs _Metrics _Pullback "
     "_Objective _OBJECTIVES _FACTORED _factor MOST_COLUMNS _EXPANDED _well_conditioned MOST_STATISTICS _MATRICES "
     "_refuse _window _check_lengths _solve _inverse _cholesky _is_definite _logdet _det".split()
-)
-
-_ROUTINES = frozenset(
-    {name for name, _ in ROUTINES.values()}
-    | {"_placed", "_ratio", "_near", "_far", "ERF", "ERFCX", "ERFCX_FAR", "NODES"}
 )

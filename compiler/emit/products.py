@@ -24,8 +24,9 @@ def summed(routine: Routine, a: Ref, inner: Sequence[str], out: Ref) -> str | No
     if arranged is None:
         return None
     first = len(out.layout)
-    axes = ", ".join(str(first + i) for i in range(len(inner)))
-    return f"{routine.use('add')}.reduce({routine.note(arranged)}, axis=({axes},), out={out.text})"
+    places = [str(first + i) for i in range(len(inner))]
+    axes = places[0] if len(places) == 1 else f"({', '.join(places)})"
+    return f"{routine.use('add')}.reduce({routine.note(arranged)}, axis={axes}, out={out.text})"
 
 
 def product(routine: Routine, a: Ref, b: Ref, inner: Sequence[str], out: Ref) -> str | None:

@@ -68,7 +68,7 @@ RISKY = frozenset(
         "arccosh",
         "arctanh",
         "hypot",
-        *(name for name, _ in ROUTINES.values()),
+        *ROUTINES.values(),
         "square",
         "copyto",
         "where",
@@ -120,6 +120,7 @@ class Routine:
         self.scalar_parameters: dict[str, str] = {}
         self.sums: list[tuple[str, str | None]] = []  # of scalars: name; of arrays: name, part
         self.inputs: dict[str, str] = {}
+        self.drawn: set[str] = set()  # noise, whose values are others at each step
         self.uses: dict[int, int] = {}
         self.section = "bind"
         self._remark: str | None = None
@@ -207,6 +208,12 @@ class Routine:
             found = replace(found, home="block")
         self.refs[node.id] = found
         return found
+
+    def result(self, node: Node) -> Ref:
+        """An array that is handed out: along the rows, all that the blocks were written to, or the input itself."""
+        ref = self.refs.get(node.id) or self.bound[node.id]
+        place = ref.memory or ref
+        return Ref(self.whole(place), ref.axes, "fixed") if place.home == "block" else ref
 
     def whole(self, ref: Ref) -> str:
         """The array of all rows whose block the value is."""
@@ -319,6 +326,8 @@ class Routine:
         if isinstance(node, Leaf):
             name = self.inputs[node.name] if node.name in self.inputs else self.names.fresh(node.name)
             self.inputs[node.name] = name
+            if node.role == "noise":
+                self.drawn.add(name)
             self.bound[node.id] = Ref(name, self._written(node), "fixed")
             self._rows_first(node)
             return
@@ -379,7 +388,10 @@ class Routine:
     def _written(self, node: Leaf) -> tuple[Axis, ...]:
         program = self.plan.program
         written = {item.leaf.id: item.axes for item in program.inputs}
-        written |= {item.leaf.id: item.axes for item in program.parameters}
+        written |= {item.leaf.id: item.axes for item in (*program.parameters, *program.tangents)}
+        written |= {item.leaf.id: item.axes for item in program.states}
+        # Noise is drawn into an array of ours: its rows lead.
+        written |= {i.leaf.id: tuple(sorted(i.axes, key=lambda a: a.name != program.rows)) for i in program.noise}
         written |= {leaf.id: program.shown(leaf.axes) for leaf in program.cotangents}
         return written.get(node.id, node.axes)
 
@@ -556,6 +568,7 @@ class Routine:
         A parameter is a view of the vector, a number that is known when data is bound is held as an array too.
         """
         fixed = ref.home == "fixed" and self.section != "bind" and dtype == "float" and ref.text.isidentifier()
+        fixed = fixed and ref.text not in self.drawn
         if ref.home != "number" and not fixed:
             return self.note(ref)
         key = (ref.text, "cell")
@@ -1012,8 +1025,7 @@ class Routine:
                 others = [axis for axis in column.names if axis != node.rows]
                 columns.append(self.aligned(self.ref(column), [node.rows, *others]))
             made = self.factors[key] = self.names.numbered("factors")
-            comma = "," if len(columns) == 1 else ""
-            self.say(f"{made} = _factor(({', '.join(columns)}{comma}))")
+            self.say(f"{made} = _factor(({', '.join(columns)}{',' if len(columns) == 1 else ''}))")
         # Single numbers are Python's, of double precision; arrays are of the module's type.
         single = all(isinstance(user, Slice) for user in self.plan.sections["bind"] if node in user.operands)
         cast = "" if single or self.dtype == "float64" else ".astype(DTYPE)"

@@ -60,7 +60,7 @@ def ufunc(expression: Expr) -> tuple[str, tuple[Expr, ...]] | None:
     if type(expression) in NAMES:
         return NAMES[type(expression)], tuple(expression.args)
     if type(expression) in ROUTINES:
-        return ROUTINES[type(expression)][0], tuple(expression.args)
+        return ROUTINES[type(expression)], tuple(expression.args)
     if expression.is_Add:
         return _sum(expression)
     if expression.is_Mul:

@@ -90,6 +90,8 @@ COMMANDS = frozenset(
 MATRIX_COMMANDS = {"logdet": r"\log\det", "det": r"\det", "trace": r"\operatorname{tr}"}
 
 OTHERS = {"asin": r"\arcsin", "acos": r"\arccos", "atan": r"\arctan", "sigmoid": r"\sigma"}
+OTHERS |= {"lgamma": r"\log\Gamma", "digamma": r"\psi", "trigamma": r"\psi_1", "lbeta": r"\log\mathrm{B}"}
+OTHERS |= {"i0": "I_0", "i1": "I_1"}
 
 ESCAPED = {
     "\\": r"\textbackslash{}",

@@ -176,7 +176,7 @@ def names_of(program: Program) -> dict[int, Formula]:
         found.setdefault(parameter.value.id, Named(parameter.name, parameter.value.names))
     for given in program.inputs:
         found.setdefault(given.leaf.id, Named(given.name, given.leaf.names))
-    for name, node in (*program.named, *program.outputs, *program.metrics):
+    for name, node in (*program.named, *program.predicted, *program.outputs, *program.metrics):
         if not isinstance(node, Constant):
             found.setdefault(node.id, Named(name, node.names))
     for parameter in program.parameters:
@@ -455,8 +455,35 @@ def _operation(head: Expr, arguments: list[Formula]) -> Formula:
         return choose(*arguments)
     if kind is functions.as_float:
         return arguments[0]
+    if kind in SPELT:
+        return SPELT[kind](*arguments)
     name = RENAMED.get(kind.__name__, kind.__name__)
     return Apply(name, tuple(arguments))
+
+
+def _polygamma(order: Formula, x: Formula) -> Formula:
+    for number, name in enumerate(("digamma", "trigamma")):
+        if order == Number(Integer(number)):
+            return Apply(name, (x,))
+    return Apply("polygamma", (order, x))
+
+
+def _polygamma_fall(order: Formula, x: Formula, y: Formula) -> Formula:
+    return add([(False, _polygamma(order, x)), (True, _polygamma(order, add([(False, x), (False, y)])))])
+
+
+def _i0_cumulant(order: Formula, x: Formula) -> Formula:
+    if order != Number(Integer(1)):
+        return Apply("i0_cumulant", (order, x))
+    return add([(False, order), (True, multiply(Integer(1), [Apply("i1", (x,))], [Apply("i0", (x,))]))])
+
+
+SPELT: dict[type, Callable[..., Formula]] = {
+    functions.polygamma: _polygamma,
+    functions.polygamma_fall: _polygamma_fall,
+    functions.i0_cumulant: _i0_cumulant,
+}
+"""Functions of the compiler that people write in others."""
 
 
 def _comparison(operator: str, left: Formula, right: Formula) -> Formula:

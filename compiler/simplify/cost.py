@@ -71,6 +71,10 @@ PASSES: Mapping[type, tuple[str, ...]] = {
     functions.where: ("where",),
     functions.as_float: ("copy",),
     **dict.fromkeys(functions.TRUTHS, ("compare",)),
+    **dict.fromkeys((functions.erf, functions.erfc, functions.erfcx, functions.log_erfc), ("erf",)),
+    **dict.fromkeys((functions.log_half_erfc, functions.log_i0e, functions.i0_cumulant), ("erf",)),
+    **dict.fromkeys((functions.lgamma, functions.digamma, functions.polygamma), ("lgamma",)),
+    **dict.fromkeys((functions.lbeta, functions.polygamma_fall), ("lgamma",) * 3),
 }
 """The measured operations that compute a function; one that is not here counts as "other"."""
 

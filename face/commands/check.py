@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from gradc.compiler.graph import Objective, Program
+
 SUMMARY = "compare three ways to the same gradient"
 
 DESCRIPTION = """\
@@ -78,6 +80,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         drawn = None
     else:
         data, drawn = _generated(module, arguments.seed)
+    if module.NOISE:
+        data = {**data, **module.noise(data, arguments.seed)}
     theta = _point(module, data, arguments.seed)
     free = {name: np.asarray(theta[p], np.float64).reshape(s) for name, (p, s) in module.layout(data).items()}
     if arguments.dtype == "float32":
@@ -89,7 +93,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     with np.errstate(all="ignore"):
         for objective in written.objectives:
             try:
-                value, gradient = module.bind(data, objective.name)(theta)
+                bound = module.bind(data, objective.name)
+                value, gradient = bound(theta)
             except module.DataError as error:
                 raise data_error(error) from error
             names = [p.name for p in written.parameters if p.name in objective.over]
@@ -97,6 +102,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
             values = evaluate(written, roots, data, free)
             estimates = numeric_gradient(written, objective.value, data, free, names, ELEMENTS)
             rows.append(_row(objective.name, "value", float(value), float(values[0].real), arguments.dtype))
+            if objective.updates:
+                rows += _updates(written, objective, module, bound, data, theta, free, arguments.dtype)
             largest = max((float(np.abs(v).max(initial=0)) for v in values[1:]), default=0.0)
             for parameter, root, found in zip(
                 [p for p in written.parameters if p.name in names], roots[1:], values[1:], strict=True
@@ -135,7 +142,9 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     failures = [
         Failure(
             "check",
-            f"the three ways to the gradient differ for {row['parameter']} of {row['objective']}",
+            f"the module and the graph differ in what a step of {row['objective']} makes of {row['parameter']}"
+            if row["method"] == "update"
+            else f"the three ways to the gradient differ for {row['parameter']} of {row['objective']}",
             "please report it, with the model: gradc computes a wrong gradient, or the point is a corner of the model",
             {"objective": row["objective"], "parameter": row["parameter"]},
         )
@@ -143,6 +152,38 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         if not row["passed"]
     ]
     return Outcome(result, _table(rows), OK if passed else FAILED, failures)
+
+
+def _updates(
+    written: Program,
+    objective: Objective,
+    module: ModuleType,
+    bound: Any,
+    data: dict[str, Any],
+    theta: npt.NDArray[Any],
+    free: dict[str, Any],
+    dtype: str,
+) -> list[dict[str, Any]]:
+    """The comparison of what a step makes of the states, which have no derivative either."""
+    import numpy as np
+
+    from gradc.compiler.reference import evaluate
+
+    after = theta.copy()
+    bound.advance(after)
+    states = {state.name: state for state in written.states}
+    names = [name for name, _ in objective.updates]
+    rows = []
+    for name, found in zip(names, evaluate(written, [n for _, n in objective.updates], data, free), strict=True):
+        place, shape = module.layout(data)[name]
+        node = dict(objective.updates)[name]
+        graph = _as_written(found, node.names, tuple(axis.name for axis in states[name].axes), shape)
+        emitted = np.asarray(after[place], np.float64).reshape(shape)
+        gap = _farthest(emitted - graph, float(np.abs(graph).max(initial=0)))
+        row = _row(objective.name, "update", 0.0, 0.0, dtype)
+        checked = {"elements": int(emitted.size), "digits_graph": _digits(gap), "passed": bool(gap <= LEAST[dtype])}
+        rows.append({**row, "parameter": name, **checked})
+    return rows
 
 
 def _row(objective: str, name: str, emitted: float, graph: float, dtype: str) -> dict[str, Any]:
@@ -190,7 +231,12 @@ def _point(module: ModuleType, data: dict[str, Any], seed: int) -> npt.NDArray[A
 
     start = module.initial(data, seed)
     random = np.random.Generator(np.random.Philox([seed, 1]))
-    point: npt.NDArray[Any] = (start + NEARBY * random.standard_normal(start.shape)).astype(start.dtype)
+    moved = start + NEARBY * random.standard_normal(start.shape)
+    # States stay where they are: a variance, for one, is not to fall below 0.
+    for name in module.STATES:
+        place = module.layout(data)[name][0]
+        moved[place] = start[place]
+    point: npt.NDArray[Any] = moved.astype(start.dtype)
     return point
 
 

@@ -26,7 +26,8 @@ DESCRIPTION = """\
 Compute the outputs of a model that `gradc train` has fitted, for new data. Only the inputs that the outputs
 need must be there. Standard output gets a CSV with a line for each row, or, where no output has rows, for each
 position of the axis that leads them all; an output with more axes has a column for each position, as in
-logits.0, logits.1. With -o FILE.npz every output is an array of its own."""
+logits.0, logits.1. With -o FILE.npz every output is an array of its own. Noise that the outputs need is drawn
+from --seed."""
 
 EPILOG = """\
 examples:
@@ -39,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `predict`."""
     parser.add_argument("folder", type=Path, metavar="DIR", help="the folder that `gradc train --out` wrote")
     parser.add_argument("-o", "--output", metavar="FILE", help="a .csv or .npz file to write; - is standard output")
+    parser.add_argument("--seed", type=options.natural, default=0, help="for the noise of the outputs (default: 0)")
     options.add_data(parser)
 
 
@@ -62,7 +64,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     try:
         theta = module.pack(fitted.parameters, data)
         with np.errstate(all="ignore"):
-            outputs = module.predict(theta, data)
+            seed = (arguments.seed,) if module.NOISE else ()
+            outputs = module.predict(theta, data, *seed)
     except module.DataError as error:
         raise Failure("data", str(error)) from error
     result = {
@@ -118,8 +121,8 @@ def _csv(module: ModuleType, outputs: dict[str, npt.NDArray[Any]]) -> str:
 
 
 def _lines(module: ModuleType) -> str | None:
-    """The axis that the lines of a table run along: that of the rows, or, where no output has it, the one that leads all
-    outputs. None where there is no such axis."""
+    """The axis that the lines of a table run along: that of the rows, or, where no output has it, the one that leads
+    all outputs. None where there is no such axis."""
     every = [entry["axes"] for entry in module.OUTPUTS.values()]
     if any(module.ROWS in axes for axes in every):
         return str(module.ROWS)

@@ -1,0 +1,71 @@
+"""Derivatives beyond the gradient, in the module and in the language: against PyTorch, the reference and differences.
+
+What PyTorch says stands in reference/derivatives.npz, with the script that wrote it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from .harness import ALL_OFF, compiled, distance
+
+Array = npt.NDArray[Any]
+
+TOLERANCE = 1e-10
+KINDS = ("grad", "vjp", "jvp", "hvp", "hessian", "jacobian")
+
+
+def _stored() -> dict[str, dict[str, Array]]:
+    found: dict[str, dict[str, Array]] = {}
+    with np.load(Path(__file__).parent / "reference" / "derivatives.npz") as file:
+        for key in file.files:
+            name, _, part = key.partition("/")
+            found.setdefault(name, {})[part] = file[key]
+    return found
+
+
+CASES = _stored()
+
+
+def asked(text: str) -> tuple[str, ...]:
+    """All derivatives that the model has."""
+    return KINDS if "output" in text else ("grad", "hvp", "hessian")
+
+
+def part(case: dict[str, Array], prefix: str) -> dict[str, Array]:
+    """The entries of a case under a prefix, by the name behind its dot."""
+    return {key.partition(".")[2]: value for key, value in case.items() if key.startswith(f"{prefix}.")}
+
+
+# ------------------------------------------------------------------------------------------------------ against PyTorch
+
+
+def test_there_are_enough() -> None:
+    assert len(CASES) >= 25
+
+
+@pytest.mark.parametrize("without", [(), ALL_OFF], ids=["simplified", "plain"])
+@pytest.mark.parametrize("name", CASES)
+def test_against_pytorch(name: str, without: tuple[str, ...]) -> None:
+    case = CASES[name]
+    text, theta, v, data = str(case["model"]), case["theta"], case["v"], part(case, "data")
+    _, module = compiled(text, name, without=without, derivatives=asked(text))
+    loss, gradient = module.bind(data)(theta)
+    assert distance(loss, case["loss"]) <= TOLERANCE
+    assert distance(gradient, case["grad"]) <= TOLERANCE
+    assert distance(module.grad(theta, data), case["grad"]) <= TOLERANCE
+    assert distance(module.hessian(theta, data), case["hessian"]) <= TOLERANCE
+    assert distance(module.hvp(theta, data, v), case["hvp"]) <= TOLERANCE
+    outputs = part(case, "output")
+    if not outputs:
+        return
+    predicted, jacobian, moved = module.predict(theta, data), module.jacobian(theta, data), module.jvp(theta, data, v)
+    for output, value in outputs.items():
+        assert distance(predicted[output], value) <= TOLERANCE
+        assert distance(jacobian[output], case[f"jacobian.{output}"]) <= TOLERANCE
+        assert distance(moved[output], case[f"jvp.{output}"]) <= TOLERANCE
