@@ -28,12 +28,14 @@ SLICES = {
 ANYWHERE = (
     *("sin", "cos", "tanh", "atan", "sigmoid", "softplus", "relu", "abs", "asinh", "step", "sign", "floor", "ceil"),
     *("leaky_relu", "elu", "gelu", "silu", "mish", "softsign", "selu", "log_sigmoid"),
+    *("gelu_tanh", "celu", "hardtanh", "hardswish", "tanhshrink", "softshrink", "log_i0e"),
 )
 INSIDE = ("asin", "acos", "atanh", "tan", "sinh", "cosh", "exp", "expm1")  # of what lies between -1 and 1
-POSITIVE = ("log", "sqrt", "log1p", "log2", "log10", "lgamma", "digamma", "trigamma", "log_i0e")
+POSITIVE = ("log", "sqrt", "log1p", "log2", "log10", "lgamma", "digamma", "trigamma")
 LIBRARY = (
     *("mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", "logistic_loss", "hinge", "gaussian_nll"),
     *("gelu", "silu", "mish", "softsign", "selu", "log_sigmoid", "logaddexp"),
+    *("gelu_tanh", "celu", "hardtanh", "hardswish", "tanhshrink", "softshrink"),
     *("Linear", "LayerNorm", "RMSNorm", "Embedding"),
 )
 

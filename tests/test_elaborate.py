@@ -485,6 +485,16 @@ LIBRARY = {
     "selu(x)": ("n", "k"),
     "log_sigmoid(x)": ("n", "k"),
     "logaddexp(x, y)": ("n", "k"),
+    **{f"{name}(x)": ("n", "k") for name in ("gelu_tanh", "celu", "hardtanh", "relu6", "hardsigmoid", "hardswish")},
+    **{f"{name}(x)": ("n", "k") for name in ("tanhshrink", "softshrink", "hardshrink")},
+    **{f"{name}(x, y)": ("n", "k") for name in ("glu", "reglu", "geglu", "swiglu")},
+    "threshold(x, b, y)": ("n", "k"),
+    "softmin[k](x)": ("n", "k"),
+    "normalize[k](x)": ("n", "k"),
+    "sinusoidal[t, k]()": ("k", "t"),
+    "scaled_dot_product[t, k](x, x * s, s)": ("n",),
+    "bce(sigmoid(y), y)": ("n",),
+    "bce_with_logits(y, b)": ("n",),
 }
 
 
@@ -500,6 +510,11 @@ def test_functions_of_the_library(call: str) -> None:
         ("Linear[k, j]", "x", ("n", "j")),
         ("LayerNorm[k]", "x", ("n", "k")),
         ("RMSNorm[k]", "x", ("n", "k")),
+        ("PReLU[k]", "x", ("n", "k")),
+        ("Bilinear[k, t, j]", "x, s", ("n", "j")),
+        ("InstanceNorm[k, t, j]", "x * s * A", ("n", "k", "t", "j")),
+        ("Attention[k, j, vocab, k'']", "A", ("k", "j")),
+        ("CrossAttention[k, k', j, vocab, k'']", "A, A[k -> k']", ("k", "j")),
         ("Embedding[vocab, k]", "token", ("n", "k", "t")),
     ],
 )
@@ -510,6 +525,7 @@ def test_layers_of_the_library(layer: str, argument: str, axes: tuple[str, ...])
 def test_every_name_of_the_library_is_tested() -> None:
     statements = parse(Source("nn.model", grammar.text("nn.model"))).statements
     tested = {call.split("(")[0].split("[")[0] for call in LIBRARY} | {"Linear", "LayerNorm", "RMSNorm", "Embedding"}
+    tested |= {"PReLU", "Bilinear", "InstanceNorm", "Attention", "CrossAttention", "BatchNorm", "Dropout"}
     assert {getattr(statement, "name", None) for statement in statements} == tested
 
 

@@ -467,18 +467,7 @@ class Elaboration:
         self._bind(statement.name, bound if good else None, statement.span, scope)
 
     def _use(self, statement: tree.Use) -> None:
-        found = library.scope(statement.library)
-        if found is None:
-            known = library.libraries()
-            help = did_you_mean(statement.library, known) or f"there is {', '.join(known)}"
-            self.scope.names.setdefault(statement.name, None)
-            raise Mistake("E0203", f"there is no library `{statement.library}`", statement.span, help=help)
-        if statement.name not in found.names:
-            help = did_you_mean(statement.name, found.names) or f"it has {', '.join(sorted(found.names))}"
-            raise Mistake(
-                "E0203", f"the library `{statement.library}` has no `{statement.name}`", statement.span, help=help
-            )
-        self._bind(statement.name, found.names[statement.name], statement.span, self.scope)
+        self._bind(statement.name, library.taken(statement), statement.span, self.scope)
 
     # --- objectives, outputs, metrics
 
