@@ -30,12 +30,12 @@ def in_both(model: tree.Model, constants: Mapping[str, float]) -> Program:
 def _elaborated(model: tree.Model, constants: Mapping[str, float], first: Sequence[str]) -> list[Elaboration]:
     """The model as in training, and, where it speaks of that, as in prediction too."""
     graph, report = Graph(), Report(model.span.source)
-    modes = [Elaboration(model, constants, graph, report, True, first)]
+    modes: list[Elaboration] = []
     try:
-        modes[0].run()
-        if modes[0].walker.asked:
-            modes.append(Elaboration(model, constants, graph, report, False, first))
-            modes[1].run()
+        for training in (True, False):
+            if training or modes[0].walker.asked:
+                modes.append(Elaboration(model, constants, graph, report, training, first))
+                modes[-1].run()
     except Exhausted:
         pass
     report.check()
