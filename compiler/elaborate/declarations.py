@@ -14,6 +14,7 @@ from functools import partial
 from sympy import Expr, Integer
 
 from .. import tree
+from ..elementary import as_float
 from ..graph import (
     Axis,
     Constant,
@@ -62,9 +63,11 @@ class Elaboration:
         report: Report,
         training: bool,
         first: Sequence[str] = (),
+        prepare: Callable[[Program], Program] | None = None,
     ) -> None:
         self.model = model
         self.first = first
+        self.prepare = prepare
         self.source = model.span.source
         self.report = report
         self.graph = graph
@@ -88,7 +91,7 @@ class Elaboration:
     def run(self) -> None:
         """Read the whole model. Exhausted where there are too many mistakes to go on."""
         self.table = Axes(self.model, self.graph, self.report, self.first)
-        self.walker = Walker(self.source, self.graph, self.table, self.report, self.training)
+        self.walker = Walker(self.source, self.graph, self.table, self.report, self.training, self.prepare)
         self._overridden()
         for statement in self.model.statements:
             self._statement(statement)
@@ -557,7 +560,8 @@ class Elaboration:
         self.outputs[statement.name] = None
         value, _ = self._named_or_given(statement)
         before = self.graph.at(statement.span)
-        self.outputs[statement.name] = self._whole(value)
+        whole = self._whole(value)
+        self.outputs[statement.name] = as_float(self.graph, whole) if value.type == "float" else whole
         self.graph.at(before)
 
     def _metric(self, statement: tree.Metric) -> None:
