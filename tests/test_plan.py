@@ -51,6 +51,10 @@ BLOCKY = {
         "input x[n, k], y[n]\nparam w[k] = 0.5, c = 1\nz = x @ w\n"
         "minimize mean(if z > y then (z - y)^2 else c * abs(z - y))\n"
     ),
+    "a sum in another order": (
+        "axis r: 3, c: 3\ninput x[n, t: 6], y[n]\nparam K[r, c] ~ glorot(), v[c] ~ normal(0, 1)\n"
+        "z = relu(window[t: r](x) @ K)\nminimize mean((mean[t](z) @ v - y)^2)\n"
+    ),
     "counted": "input x[n, k], y[n]\nparam w[k] = 1\nminimize mean(std[k](x * w) * prod[k](w) + norm[k](x - w) * y)\n",
     "softmax": (
         "input x[n, k], y[n]\nparam w[k] = 1, r in (0, 1) = 0.3\np = softmax[k](x * w)\n"
