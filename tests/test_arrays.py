@@ -146,10 +146,17 @@ output x
 """
 
 
+TAPS_FIRST = NETWORK.replace("axis c: 2, k: 3, ", "axis s: 2, u: 2, v: 2, r: 3, c: 2, k: 3, ").replace(
+    ", r: 3, s: 2, u: 2, v: 2, d: 2", ", d: 2"
+)
+"""The order in which axes are declared is not that in which they lie in memory."""
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("block", [1, 3, 4, None])
-def test_a_network_is_the_same_in_blocks_of_any_size(dtype: str, block: int | None) -> None:
-    of, module = compiled(NETWORK, dtype=dtype)
+@pytest.mark.parametrize("text", [NETWORK, TAPS_FIRST], ids=["taps last", "taps first"])
+def test_a_network_is_the_same_in_blocks_of_any_size(text: str, dtype: str, block: int | None) -> None:
+    of, module = compiled(text, dtype=dtype)
     data = sample(module, seed=1, lengths={"n": 10})
     theta = start(module, data, seed=2)
     truth = Truth(of.elaborated, module, data, theta)
