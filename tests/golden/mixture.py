@@ -288,7 +288,7 @@ def _gradient(out, size):
 
 
 def _cut(rows, bytes_in_row, block, least=None):
-    """How many rows a block has: what stays in the cache, unless all of them do, but not fewer than are worth a call."""
+    """How many rows a block has: what stays in the cache, unless all of them do; not fewer than are worth a call."""
     if block is not None:
         if block < 1:
             raise DataError(f"a block has at least one row, and {block} were asked for")

@@ -319,13 +319,13 @@ def _gradient(out, size):
     return out
 
 
-def _cut(rows, bytes_in_row, block):
-    """How many rows a block has: what stays in the cache, unless all of them do."""
+def _cut(rows, bytes_in_row, block, least=None):
+    """How many rows a block has: what stays in the cache, unless all of them do; not fewer than are worth a call."""
     if block is not None:
         if block < 1:
             raise DataError(f"a block has at least one row, and {block} were asked for")
         return min(block, rows)
-    most = max(min(CACHE // bytes_in_row, MOST_ROWS), LEAST_ROWS)
+    most = max(min(CACHE // bytes_in_row, MOST_ROWS), LEAST_ROWS if least is None else min(least, LEAST_ROWS))
     return rows if rows <= min(2 * most, MOST_ROWS) else most
 
 
