@@ -643,6 +643,45 @@ def test_dropout_drops_the_share_that_it_is_told_to() -> None:
     assert len(set(shares)) == 3
 
 
+# ---------------------------------------------------------------------------------------------- derivatives on request
+
+
+def test_derivatives_on_request_hold_states_and_noise() -> None:
+    text = (MODELS / "regularised.model").read_text()
+    _, module = compiled(text, derivatives=("hessian", "hvp", "jacobian", "jvp"))
+    random = np.random.default_rng(0)
+    data = {"x": random.normal(size=(7, 3)), "y": random.normal(size=7)}
+    theta, states = module.initial(data), np.zeros(54)
+    states[: module.STATES["norm.running_mean"]["slice"][0]] = 1
+    v, step = random.normal(size=54), 1e-5 * states
+    matrix = module.hessian(theta, data)
+    bound = module.bind(data)
+    assert not matrix[states == 0].any()
+    np.testing.assert_allclose(module.hvp(theta, data, v), matrix @ v, rtol=1e-10, atol=1e-12)
+    apart = bound(theta + step * v)[1].copy() - bound(theta - step * v)[1]
+    np.testing.assert_allclose(apart / 2e-5, matrix @ v, rtol=1e-5, atol=1e-6)
+    slopes = module.jacobian(theta, data)["p"]
+    assert not slopes[:, states == 0].any()
+    np.testing.assert_allclose(module.jvp(theta, data, v)["p"], slopes @ v, rtol=1e-10)
+    again = module.bind_hessian(data)
+    again.draw(1, 2)
+    bound.draw(1, 2)
+    apart = bound(theta + step * v)[1].copy() - bound(theta - step * v)[1]
+    np.testing.assert_allclose(apart / 2e-5, again(theta) @ v, rtol=1e-5, atol=1e-6)
+
+
+def test_derivatives_on_request_name_one_of_several_objectives() -> None:
+    _, module = compiled(GAN, derivatives=("hessian",))
+    data = ring(4)
+    theta = module.initial(data)
+    places = module.layout(data)
+    for name, head in (("judge", "d"), ("forge", "g")):
+        touched = module.hessian(theta, data, name).any(1)
+        assert all(key[0] == head for key, (place, _) in places.items() if touched[place].any())
+    with pytest.raises(module.DataError, match="say which, of judge, forge"):
+        module.hessian(theta, data)
+
+
 # --------------------------------------------------------------------------------------------------------------- tuples
 
 

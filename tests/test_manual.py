@@ -14,7 +14,9 @@ import pytest
 
 from gradc import grammar
 from gradc.__main__ import main
-from gradc.compiler.elaborate.calls import ARRAYS, RULES
+from gradc.compiler.elaborate import rearrange
+from gradc.compiler.elaborate.calls import ARRAYS, DERIVATIVES, RULES
+from gradc.compiler.elaborate.distributions import NOISE, STARTS
 from gradc.compiler.elaborate.library import scope
 from gradc.compiler.manual import entries, find, index, page
 from gradc.compiler.manual.entry import Entry
@@ -24,14 +26,16 @@ PAGES = Path(__file__).parents[1] / "docs" / "reference"
 STATEMENTS = (
     *("axis", "batch", "input", "param", "const", "def", "return", "layer"),
     *("minimize", "maximize", "over", "output", "metric", "use", "like", "bool"),
+    *("noise", "state", "update", "training", "scan", "with", "yield"),
 )
 OPERATORS = (
     *("=", "+", "-", "*", "/", "^", "**", "@", "|>", "==", "!=", "<", "<=", ">", ">=", "and", "or", "not"),
-    *("if", "then", "else", "true", "false", "->"),
+    *("if", "then", "else", "true", "false", "->", "pi"),
 )
+NAMES = (*STATEMENTS, *OPERATORS, *RULES, *ARRAYS, *DERIVATIVES, *rearrange.RULES, *dict.fromkeys([*STARTS, *NOISE]))
 
 
-@pytest.mark.parametrize("name", [*STATEMENTS, *OPERATORS, *RULES, *ARRAYS])
+@pytest.mark.parametrize("name", NAMES)
 def test_every_name_of_the_language_has_an_entry(name: str) -> None:
     assert find(name) is not None
 

@@ -3,8 +3,9 @@
 Takes a `tree.Model`; gives the graph of its values, with names resolved, layers instantiated, functions inlined, axes
 and types checked. It is a package of rooms: `axes` (lengths, primes, rows), `scope` (what a name means), `names` (those
 in bodies), `numbers` (arithmetic of the compiler), `calls` (the functions of the language), `selection` (brackets),
-`expressions` (the walk), `declarations` (statements), `objectives` (what is trained and updated), `distributions`,
-`modes` (training and prediction), `library` (what `use` takes), `mistakes` (diagnostics).
+`expressions` (the walk), `leaves` (what comes from outside), `declarations` (the other statements), `objectives` (what
+is trained and updated), `distributions`, `modes` (training and prediction), `library` (what `use` takes), `mistakes`
+(diagnostics).
 """
 
 from __future__ import annotations

@@ -37,12 +37,12 @@ def _elaborated(
 ) -> list[Elaboration]:
     """The model as in training, and, where it speaks of that, as in prediction too."""
     graph, report = Graph(), Report(model.span.source)
-    modes = [Elaboration(model, constants, graph, report, True, first, prepare)]
+    modes: list[Elaboration] = []
     try:
-        modes[0].run()
-        if modes[0].walker.asked:
-            modes.append(Elaboration(model, constants, graph, report, False, first, prepare))
-            modes[1].run()
+        for training in (True, False):
+            if training or modes[0].walker.asked:
+                modes.append(Elaboration(model, constants, graph, report, training, first, prepare))
+                modes[-1].run()
     except Exhausted:
         pass
     report.check()
