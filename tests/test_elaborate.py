@@ -511,6 +511,16 @@ def test_functions_of_the_library(call: str) -> None:
         ("LayerNorm[k]", "x", ("n", "k")),
         ("RMSNorm[k]", "x", ("n", "k")),
         ("PReLU[k]", "x", ("n", "k")),
+        ("Conv1d[k, vocab, t, j]", "x * s, stride=2", ("n", "t", "vocab")),
+        ("Conv2d[k, vocab, t, n, j, k']", "x * s, pad=1", ("n", "t", "vocab")),
+        ("DepthwiseConv2d[k, t, n, j, k']", "x * s, pad=1", ("n", "k", "t")),
+        ("MaxPool[t, n, j, k']", "x * s, stride=1", ("n", "k", "t")),
+        ("AvgPool[t, n, j, k']", "x * s, stride=1", ("n", "k", "t")),
+        ("MaxPool1d[t, j]", "s", ("n", "t")),
+        ("AvgPool1d[t, j]", "s", ("n", "t")),
+        ("RNN[t, k, j]", "x * s", ("t", "n", "j")),
+        ("GRU[t, k, j]", "x * s", ("t", "n", "j")),
+        ("LSTM[t, k, j]", "x * s", ("t", "n", "j")),
         ("Bilinear[k, t, j]", "x, s", ("n", "j")),
         ("InstanceNorm[k, t, j]", "x * s * A", ("n", "k", "t", "j")),
         ("Attention[k, j, vocab, k'']", "A", ("k", "j")),
@@ -528,6 +538,8 @@ def test_every_name_of_the_library_is_tested() -> None:
     statements = parse(Source("nn.model", grammar.text("nn.model"))).statements
     tested = {call.split("(")[0].split("[")[0] for call in LIBRARY} | {"Linear", "LayerNorm", "RMSNorm", "Embedding"}
     tested |= {"PReLU", "Bilinear", "InstanceNorm", "Attention", "CrossAttention", "BatchNorm", "Dropout"}
+    tested |= {"Conv1d", "Conv2d", "DepthwiseConv2d", "MaxPool", "MaxPool1d", "AvgPool", "AvgPool1d"}
+    tested |= {"RNN", "GRU", "LSTM"}
     assert {getattr(statement, "name", None) for statement in statements} == tested
 
 

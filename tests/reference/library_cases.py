@@ -17,7 +17,8 @@ from mpmath import mpf
 from torch import Tensor
 
 LENGTHS = {"n": 6, "k": 4, "d": 3, "e": 3, "i": 3, "j": 2, "o": 4, "t": 5, "s": 4, "c": 2, "h": 3, "w": 4}
-LENGTHS |= {"vocab": 7, "head": 2, "m": 3, "wide": 6}
+LENGTHS |= {"vocab": 7, "head": 2, "m": 3, "wide": 6, "r": 3, "u": 2, "v": 3, "p": 7, "q": 8}
+LENGTHS |= {f"y{length}": length for length in (2, 3, 4, 5, 7, 8)}
 CASES: list[dict[str, Any]] = []
 
 

@@ -3,6 +3,9 @@
 python tests/reference/make_nn.py
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import mpmath
 import torch
 import torch.nn.functional as F
@@ -126,6 +129,97 @@ def of_layers() -> None:
     )
 
 
+def of_windows() -> None:
+    """What a window leaves of the axes p and q is called by the names of axes that are so long."""
+    line, picture = {"x": ("n c p", real)}, {"x": ("n c p q", real)}
+    kernel = {"f.K": ("o c r", real), "f.b": ("o", real)}
+    grid = {"f.K": ("o c r u", real), "f.b": ("o", real)}
+    options: dict[str, Any]
+    for words, options, length in (
+        ("", {}, 5),
+        (", stride=2, pad=1", {"stride": 2, "padding": 1}, 4),
+        (", dilation=2, pad=2", {"dilation": 2, "padding": 2}, 7),
+        (', pad="same"', {"padding": "same"}, 7),
+    ):
+
+        def conv1d(x: Tensor, k: Tensor, b: Tensor, options: dict[str, Any] = options) -> Tensor:
+            return F.conv1d(x, k, b, **options)
+
+        layer = {"f": "nn.Conv1d[c, o, p, r]"}
+        add(f"f(x{words})[p -> y{length}]", conv1d, {**line, **kernel}, f"n o y{length}", layer)
+    for words, options, (high, wide) in (
+        ("", {}, (5, 7)),
+        (", stride=2, pad=1", {"stride": 2, "padding": 1}, (4, 5)),
+        (', pad="same"', {"padding": "same"}, (7, 8)),
+    ):
+
+        def conv2d(x: Tensor, k: Tensor, b: Tensor, options: dict[str, Any] = options) -> Tensor:
+            return F.conv2d(x, k, b, **options)
+
+        layer, to = {"f": "nn.Conv2d[c, o, p, q, r, u]"}, f"y{high} y{wide}"
+        add(f"f(x{words})[p -> y{high}, q -> y{wide}]", conv2d, {**picture, **grid}, f"n o {to}", layer)
+    add(
+        "f(x)[p -> y5, q -> y7]",
+        lambda x, k, b: F.conv2d(x, k[:, None], b, groups=2),
+        {**picture, "f.K": ("c r u", real), "f.b": ("c", real)},
+        "n c y5 y7",
+        {"f": "nn.DepthwiseConv2d[c, p, q, r, u]"},
+    )
+    largest, mean = {"f": "nn.MaxPool[p, q, u, u']"}, {"f": "nn.AvgPool[p, q, u, u']"}
+    add("f(x)[p -> y3, q -> y4]", lambda x: F.max_pool2d(x, 2), picture, "n c y3 y4", largest)
+    add("f(x)[p -> y3, q -> y4]", lambda x: F.avg_pool2d(x, 2), picture, "n c y3 y4", mean)
+    largest, mean = {"f": "nn.MaxPool[p, q, v, u]"}, {"f": "nn.AvgPool[p, q, v, u]"}
+    add("f(x, stride=2)[p -> y3, q -> y4]", lambda x: F.max_pool2d(x, (3, 2), 2), picture, "n c y3 y4", largest)
+    add(
+        "f(x, stride=1, pad=1)[p -> y7, q -> q]",
+        lambda x: F.avg_pool2d(x, (3, 2), 1, 1)[..., :8],
+        picture,
+        "n c y7 q",
+        mean,
+    )
+    CASES[-1]["call"] = "f(x, stride=1, pad=1)[q = :8][p -> y7, q -> y8]"
+    CASES[-1]["result"] = "n c y7 y8"
+    largest, mean = {"f": "nn.MaxPool1d[p, u]"}, {"f": "nn.AvgPool1d[p, u]"}
+    add("f(x)[p -> y3]", lambda x: F.max_pool1d(x, 2), line, "n c y3", largest)
+    add("f(x, stride=1, dilation=2)[p -> y5]", lambda x: F.max_pool1d(x, 2, 1, dilation=2), line, "n c y5", largest)
+    add("f(x, pad=1)[p -> y4]", lambda x: F.avg_pool1d(x, 2, padding=1), line, "n c y4", mean)
+
+
+def recurrent(kind: type[nn.RNNBase], gates: int) -> Callable[..., Tensor]:
+    """The states of PyTorch's layer, of the parameters of ours: those by the input, by the state, and the shifts."""
+    network = kind(3, 3, batch_first=True)
+
+    def states(x: Tensor, *weights: Tensor) -> Tensor:
+        by_input, by_state, shifts = weights[:gates], weights[gates : 2 * gates], weights[2 * gates :]
+        second = torch.zeros(3 * gates)
+        if len(shifts) > gates:
+            second = torch.cat([torch.zeros(6), shifts[gates]])
+        given = {
+            "weight_ih_l0": torch.cat([w.T for w in by_input]),
+            "weight_hh_l0": torch.cat([w.T for w in by_state]),
+            "bias_ih_l0": torch.cat(shifts[:gates]),
+            "bias_hh_l0": second,
+        }
+        found: Tensor = torch.func.functional_call(network, given, x)[0]
+        return found
+
+    return states
+
+
+def of_steps() -> None:
+    for layer, kind, gates, more in (
+        ("RNN", nn.RNN, " ", ""),
+        ("GRU", nn.GRU, "rzg", "cg"),
+        ("LSTM", nn.LSTM, "ifgo", ""),
+    ):
+        given: dict[str, tuple[str, Kind | Tensor]] = {"x": ("n t i", real)}
+        given |= {f"f.W{gate.strip()}": ("i m", real) for gate in gates}
+        given |= {f"f.U{gate.strip()}": ("m m'", real) for gate in gates}
+        given |= {f"f.b{gate.strip()}": ("m", real) for gate in gates}
+        given |= {f"f.{more}": ("m", real)} if more else {}
+        add("f(x)", recurrent(kind, len(gates)), given, "n t m", {"f": f"nn.{layer}[t, i, m]"})
+
+
 def heads() -> dict[str, tuple[str, Kind | Tensor]]:
     return {**{f"f.{name}": ("wide head m", real) for name in "QKV"}, "f.O": ("head m wide", real)}
 
@@ -165,4 +259,4 @@ def attention(causal: bool) -> None:
 
 
 if __name__ == "__main__":
-    written("nn", of_activations, of_layers)
+    written("nn", of_activations, of_layers, of_windows, of_steps)
