@@ -123,7 +123,7 @@ def transformer() -> Network:
         for name, part in zip("QKV", attend.in_proj_weight.chunk(3), strict=True)
     }
     # library nn has the form of GELU by tanh
-    gelu = nn.GELU(approximate="tanh")
+    gelu = nn.GELU()
 
     def attention(v: Tensor) -> Tensor:
         together = {"in_proj_weight": torch.cat([*thirds.values()])}
