@@ -208,6 +208,10 @@ def _derivatives(
 ) -> Generator[tuple[str, object], None, tuple[Derived, ...]]:
     """The derivatives asked for, simplified each for itself, so that the gradient stays as it is without them."""
     found = []
+    if chosen.derivatives:
+        # A gradient in stable form has a derivative in stable form, as an objective has.
+        differentiated = _Prepare(chosen, record)(differentiated)
+        yield "prepare gradients", checked(differentiated, written)
     for kind in KINDS:
         if kind not in chosen.derivatives:
             continue

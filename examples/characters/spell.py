@@ -14,7 +14,7 @@ with np.load(folder / "parameters.npz") as parameters, np.load("test.npz") as da
     test = dict(data)
     theta = module["pack"](dict(parameters), test)
 
-print(f"loss {module['bind'](test).value(theta):.3f}")
+print(f"loss {module['bind'](test)(theta)[0]:.3f}")
 
 random = np.random.default_rng(0)
 text = np.zeros((12, 1), np.int64)

@@ -122,7 +122,6 @@ def transformer() -> Network:
         name: nn.Parameter(part.detach().clone())
         for name, part in zip("QKV", attend.in_proj_weight.chunk(3), strict=True)
     }
-    # library nn has the form of GELU by tanh
     gelu = nn.GELU()
 
     def attention(v: Tensor) -> Tensor:
