@@ -64,7 +64,7 @@ def jvp(graph: Graph, value: Node, by: Sequence[Node], along: Sequence[Node]) ->
     """How fast the value moves, over its axes or fewer, where each of `by` moves as fast as its tangent in `along`."""
     seed = graph.leaf("cotangent", SEED, value.axes)
     (pushed,) = gradient(graph, _dot(graph, vjp(graph, [(value, seed)], by), along, by), [seed])
-    (free,) = _instead(graph, [pushed], {seed.id: graph.constant(0)})
+    (free,) = instead(graph, [pushed], {seed.id: graph.constant(0)})
     return free
 
 
@@ -72,7 +72,7 @@ def hvp(graph: Graph, slopes: Sequence[Node], by: Sequence[Node], along: Sequenc
     """The Hessian times a vector: `slopes` is the gradient of a scalar by each of `by`, `along` the vector's parts."""
     held = [graph.leaf("cotangent", f"{SEED}{i}", node.axes) for i, node in enumerate(by)]
     products = gradient(graph, _dot(graph, slopes, held, by), by)
-    return _instead(graph, products, {leaf.id: v for leaf, v in zip(held, along, strict=True)})
+    return instead(graph, products, {leaf.id: v for leaf, v in zip(held, along, strict=True)})
 
 
 def _dot(graph: Graph, first: Sequence[Node], second: Sequence[Node], over: Sequence[Node]) -> Node:
@@ -103,9 +103,9 @@ def jacobian(graph: Graph, value: Node, by: Sequence[Node]) -> list[Node]:
     for node in by:
         parallel = _parallel(value, node)
         each = graph.leaf("cotangent", SEED, [*node.axes, *parallel]) if parallel else node
-        (inner,) = _instead(graph, [value], {node.id: each})
+        (inner,) = instead(graph, [value], {node.id: each})
         seed, own = _deltas(graph, inner, [axis for axis in value.axes if axis not in parallel], [each])
-        (adjoint,) = _instead(graph, vjp(graph, [(inner, seed)], [each]), {each.id: node})
+        (adjoint,) = instead(graph, vjp(graph, [(inner, seed)], [each]), {each.id: node})
         found.append(graph.relabel(adjoint, own | copies(node.axes, value.names)))
     return found
 
@@ -196,7 +196,7 @@ def _of_matrices(node: LinearAlgebra) -> tuple[str, ...]:
     return (node.rows.name, node.columns.name)
 
 
-def _instead(graph: Graph, roots: Sequence[Node], instead: Mapping[int, Node]) -> list[Node]:
+def instead(graph: Graph, roots: Sequence[Node], instead: Mapping[int, Node]) -> list[Node]:
     """The roots over other nodes in place of some, by id, which may have more axes or fewer."""
     new = {key: node for key, node in instead.items() if node.id != key}
     if not new:

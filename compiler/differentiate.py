@@ -303,8 +303,10 @@ def _place_slice(node: PlaceSlice, graph: Graph, cotangent: Cotangent) -> Iterat
         whole = graph.spread(value, [node.along])
         return graph.slice(whole, node.along.name, node.start, node.step, node.length, node.drop)
 
+    mask = cotangent.mask
     raw = through(graph, _applied(graph, cotangent), node.axes, {node.along.name}, read)
-    yield node.operands[0], Cotangent(None, raw)
+    here = mask is not None and node.along.name in mask.names
+    yield node.operands[0], Cotangent(read(mask) if mask is not None and here else mask, raw)
 
 
 def _sorted_back(graph: Graph, order: Order, cotangent: Cotangent) -> Cotangent:
@@ -386,8 +388,9 @@ def _window(node: Window, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[
 
 @rule.register
 def _place_window(node: PlaceWindow, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
-    _, raw = _held(graph, cotangent, [s.along for s in node.slidings])
-    yield node.operands[0], Cotangent(None, arrays.window(graph, raw, node.slidings))
+    mask, raw = _held(graph, cotangent, [s.along for s in node.slidings])
+    mask = None if mask is None else arrays.window(graph, mask, node.slidings)
+    yield node.operands[0], Cotangent(mask, arrays.window(graph, raw, node.slidings))
 
 
 @rule.register

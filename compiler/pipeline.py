@@ -108,14 +108,17 @@ class UnknownDerivative(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A model at the three places where people look: as written, with its gradients simplified, and as a module.
+    """A model at the places where people look: as written, as the passes find it, with its gradients simplified, and
+    as a module.
 
+    `prepared` is `elaborated` but for the derivatives that stand in the model, which are taken of stable forms.
     `derivatives` are those asked for, simplified; `rewrites` is what the passes did on the way.
     """
 
     source: Source
     options: Options
     elaborated: Program
+    prepared: Program
     program: Program
     module: str
     rewrites: Rewrites
@@ -141,9 +144,13 @@ def stages(
     record = rewrites or Rewrites(chosen.without, agree)
     tree = parse(source)
     yield "parse", tree
-    written = elaborate(tree, chosen.constants)
+    prepare = _Prepare(chosen, record)
+    stabilised = elaborate(tree, chosen.constants, prepare)
+    # Without them a derivative in the model is what its formula says, and so the reference has it.
+    written = elaborate(tree, chosen.constants) if prepare.used else stabilised
     yield "elaborate", checked(written)
-    stabilised = written
+    if prepare.used:
+        yield "prepare", checked(stabilised, written)
     for name in BEFORE:
         if chosen.takes(name):
             stabilised = PASSES[name](stabilised, record)
@@ -181,11 +188,30 @@ def stages(
     yield "emit", module
 
 
+class _Prepare:
+    """The passes that come before differentiation, for what a derivative in the model differentiates."""
+
+    def __init__(self, chosen: Options, record: Rewrites) -> None:
+        self.passes = [PASSES[name] for name in BEFORE if chosen.takes(name)]
+        self.record = record
+        self.used = False
+
+    def __call__(self, program: Program) -> Program:
+        self.used = True
+        for apply in self.passes:
+            program = apply(program, self.record)
+        return program
+
+
 def _derivatives(
     differentiated: Program, written: Program, chosen: Options, record: Rewrites
 ) -> Generator[tuple[str, object], None, tuple[Derived, ...]]:
     """The derivatives asked for, simplified each for itself, so that the gradient stays as it is without them."""
     found = []
+    if chosen.derivatives:
+        # A gradient in stable form has a derivative in stable form, as an objective has.
+        differentiated = _Prepare(chosen, record)(differentiated)
+        yield "prepare gradients", checked(differentiated, written)
     for kind in KINDS:
         if kind not in chosen.derivatives:
             continue
@@ -245,4 +271,6 @@ def compile_model(source: Source, options: Options | None = None) -> Compiled:
     assert isinstance(module, str)
     derivatives = found.get("derivatives", ())
     assert isinstance(derivatives, tuple)
-    return Compiled(source, chosen, written, program, module, record, derivatives)
+    prepared = found.get("prepare", written)
+    assert isinstance(prepared, Program)
+    return Compiled(source, chosen, written, prepared, program, module, record, derivatives)

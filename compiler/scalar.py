@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import sympy
 from sympy import Expr, Symbol
@@ -26,7 +27,22 @@ def _softplus(x: float) -> float:
 def _polygamma(n: float, x: float) -> float:
     import mpmath
 
-    return float(mpmath.polygamma(int(n), x))
+    with mpmath.workdps(40):
+        return float(_precise_polygamma(int(n), mpmath.mpf(x)))
+
+
+def _precise_polygamma(order: int, x: Any) -> Any:
+    """In mpmath's numbers. Below 0 by reflection (DLMF 5.15.6): mpmath walks up from there in steps of 1."""
+    import mpmath
+
+    if order == 0 or x > 0:
+        return mpmath.polygamma(order, x)
+    slope = [0, 1]  # of the cotangent, as a polynomial in it, whose own slope is -(1 + cot^2)
+    for _ in range(order):
+        rates = [i * c for i, c in enumerate(slope)][1:]
+        slope = [-(a + b) for a, b in zip([*rates, 0, 0], [0, 0, *rates], strict=True)]
+    reflected = mpmath.polyval(slope[::-1], mpmath.cot(mpmath.pi * (x - mpmath.floor(x))))
+    return (-1) ** order * mpmath.polygamma(order, 1 - x) - mpmath.pi ** (order + 1) * reflected
 
 
 def _lbeta(x: float, y: float) -> float:
@@ -42,7 +58,8 @@ def _polygamma_fall(n: float, x: float, y: float) -> float:
     import mpmath
 
     with mpmath.workdps(40):
-        return float(mpmath.polygamma(int(n), x) - mpmath.polygamma(int(n), mpmath.mpf(x) + y))
+        start = mpmath.mpf(x)
+        return float(_precise_polygamma(int(n), start) - _precise_polygamma(int(n), start + y))
 
 
 def _i0_cumulant(n: float, x: float) -> float:

@@ -67,7 +67,7 @@ def large_digits() -> None:
         image = np.zeros((size, 1, 28, 28), np.float16)
         for picture, digit in zip(image[:, 0], label, strict=True):
             ink = drawings[digit] * random.uniform(0.6, 1) + random.normal(0, 0.1, (21, 15))
-            down, right = random.integers(0, 8), random.integers(0, 14)
+            down, right = random.integers(1, 7), random.integers(2, 12)
             picture[down : down + 21, right : right + 15] = np.round(np.clip(ink, 0, 1) * 8) / 8
         np.savez_compressed(HERE / "convnet" / f"{name}.npz", image=image, label=label.astype(np.uint8))
 
@@ -219,11 +219,11 @@ def numerals() -> None:
 
 
 def ring() -> None:
-    """2000 points around eight places on a circle of radius 2."""
+    """2000 points in eight clouds of deviation 0.2 on a circle of radius 2."""
     random = np.random.default_rng(13)
     angle = random.integers(0, 8, 2000) * np.pi / 4
-    real = 2 * np.stack([np.cos(angle), np.sin(angle)], -1) + random.normal(0, 0.1, (2000, 2))
-    np.savez_compressed(HERE / "gan" / "ring.npz", real=real.astype(np.float32))
+    real = 2 * np.stack([np.cos(angle), np.sin(angle)], -1) + random.normal(0, 0.2, (2000, 2))
+    np.savez_compressed(HERE / "gan" / "ring.npz", real=real.round(3).astype(np.float32))
 
 
 if __name__ == "__main__":

@@ -46,6 +46,15 @@ def add_compiling(parser: argparse.ArgumentParser, dtype: bool = True) -> None:
     )
 
 
+def add_derivatives(parser: argparse.ArgumentParser) -> None:
+    """Functions that the module has besides the gradient."""
+    parser.add_argument(
+        "--derivatives",
+        metavar="NAME,...",
+        help="functions that the module has besides, of grad, vjp, jvp, hvp, hessian and jacobian, as hessian,hvp",
+    )
+
+
 def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """Where data comes from."""
     group = parser.add_argument_group("data")

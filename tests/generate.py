@@ -28,12 +28,14 @@ SLICES = {
 ANYWHERE = (
     *("sin", "cos", "tanh", "atan", "sigmoid", "softplus", "relu", "abs", "asinh", "step", "sign", "floor", "ceil"),
     *("leaky_relu", "elu", "gelu", "silu", "mish", "softsign", "selu", "log_sigmoid"),
+    *("gelu_tanh", "celu", "hardtanh", "hardswish", "tanhshrink", "softshrink", "log_i0e"),
 )
 INSIDE = ("asin", "acos", "atanh", "tan", "sinh", "cosh", "exp", "expm1")  # of what lies between -1 and 1
-POSITIVE = ("log", "sqrt", "log1p", "log2", "log10", "lgamma", "digamma", "trigamma", "log_i0e")
+POSITIVE = ("log", "sqrt", "log1p", "log2", "log10", "lgamma", "digamma", "trigamma")
 LIBRARY = (
     *("mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", "logistic_loss", "hinge", "gaussian_nll"),
     *("gelu", "silu", "mish", "softsign", "selu", "log_sigmoid", "logaddexp"),
+    *("gelu_tanh", "celu", "hardtanh", "hardswish", "tanhshrink", "softshrink"),
     *("Linear", "LayerNorm", "RMSNorm", "Embedding"),
 )
 
@@ -76,6 +78,8 @@ class Writer:
     used: set[str] = field(default_factory=set)
     taps: set[str] = field(default_factory=set)
     modes: bool = False  # whether the model speaks of `training`
+    leaves: list[Value] = field(default_factory=list)  # inputs of numbers and parameters
+    derived: bool = False
     budget: int = 40
 
     # --- choices
@@ -591,11 +595,32 @@ def _running(w: Writer, within: Axes, depth: int) -> Value | None:
     return Value(form.format(inner.text, axis), inner.axes)
 
 
+def _derivative(w: Writer, within: Axes, depth: int) -> Value | None:
+    """A derivative, one in a model, by a parameter or an input; of something that is made to depend on it."""
+    if not w.leaves or w.derived:
+        return None
+    w.derived = True
+    by = w.one(w.leaves)
+    inner = w.number({**by.axes, **w.fresh(by.axes)}, depth)
+    value, vector = f"({inner.text} * {by.text})", w.number(by.axes, 1).text
+    form = w.one(
+        (
+            *("grad", "grad", "grad", "sum(sin(grad[{0}](sum({1}))))", "mean(hessian[{0}](mean({1}^2)))"),
+            *("sum(hvp[{0}](mean(sin({1})), {2}))", "mean(jvp[{0}](tanh({1}), {2})^2)"),
+            *("sum(cos(vjp[{0}]({1}, {1})))", "mean(jacobian[{0}](sin({1})) + 1)"),
+        )
+    )
+    if form == "grad":
+        return w.placed(Value(f"grad[{by.text}](sum({value}))", by.axes), within)
+    return Value(form.format(by.text, value, vector), {})
+
+
 PRODUCTIONS: tuple[Callable[[Writer, Axes, int], Value | None], ...] = (
     *(_binary, _binary, _binary, _three, _shared, _quotient, _anywhere, _anywhere, _anywhere, _inside, _positive),
     *(_two, _mixed, _power, _power, _sum, _sum, _sum, _sum, _matrix, _matrix, _reduce, _reduce, _softmax, _softmax),
     *(_gather, _gather, _slice, _slice, _rename, _rename, _conditional, _conditional, _guarded, _by_hand, _call, _call),
-    *(_library, _held, _counted, _algebra, _algebra, _window, _window, _concat, _flat, _running, _running),
+    *(_library, _held, _counted, _algebra, _algebra, _derivative, _derivative),
+    *(_window, _window, _concat, _flat, _running, _running),
 )
 
 
@@ -689,12 +714,14 @@ def models(draw: Any, rows: bool | None = None, depth: int = 3) -> str:
         declarations.append(f"input {name}{bracket(orders[name])}{': ' + kind if kind else ''}")
         type_ = {"": "float", "bool": "bool"}.get(kind, "int")
         w.values.append(Value(name, dict.fromkeys(orders[name], ""), type_, kind if type_ == "int" else None))
+        w.leaves += [w.values[-1]] if type_ == "float" else []
     for name, axes, bound in parameters:
         order = list(draw(st.permutations(axes))) if w.maybe(25) else list(axes)
         starts = [s for s in STARTS[bound] if axes or ("glorot" not in s and "he()" not in s)]
         declarations.append(f"param {name}{bracket(order)}{bound}{w.one(starts)}")
         value = Value(name, dict.fromkeys(order, ""), positive=bound in (" > 0", " >= 0.25"))
         w.values += [value, value, value] if not bound else [value, value]
+        w.leaves.append(value)
     declared = [f"{axis}: {n}" for axis, n in DECLARED.items() if not any(f"{axis}: {n}" in d for d in declarations)]
     if declared:
         lines.append(f"axis {', '.join(declared)}")
@@ -775,7 +802,8 @@ def _pair(w: Writer, lines: list[str]) -> None:
 
 def _functions(w: Writer, lines: list[str]) -> None:
     """Functions of one axis parameter, whose bodies see only their arguments."""
-    outer, outer_axes = w.values, w.axes
+    outer, outer_axes, leaves = w.values, w.axes, w.leaves
+    w.leaves = []
     for i in range(w.one((0, 0, 1, 2))):
         keeps, second = w.maybe(50), w.maybe(50)
         w.values = [Value("a0", {"a": ""}), *([Value("a1", {})] if second else [])]
@@ -796,7 +824,7 @@ def _functions(w: Writer, lines: list[str]) -> None:
                 f"    return {w.one(('inner', 'sin(inner)', '2 * inner'))}",
             ]
         w.callees.append(Callee(name, 1, (), ("a",) if keeps else (), second))
-    w.values, w.axes = outer, outer_axes
+    w.values, w.axes, w.leaves = outer, outer_axes, leaves
 
 
 def _layers(w: Writer, lines: list[str]) -> None:
@@ -828,7 +856,7 @@ def _scan(w: Writer, lines: list[str], name: str, indent: str, depth: int) -> No
         return
     along = w.one(plain)
     outer, outer_axes, outer_callees = w.values, w.axes, w.callees
-    w.axes = [axis for axis in outer_axes if axis != along]
+    w.axes = [axis for axis in outer_axes if root(axis) != root(along)]
     w.callees = [c for c in w.callees if along not in (*c.given, *c.gives)]
     carried = []
     starts = []

@@ -65,3 +65,19 @@ def test_bundle_adjustment() -> None:
     outputs = module.predict(theta, data)
     assert distance(outputs["residual"], found["reproj_err"]) < TOLERANCE
     assert distance(outputs["weight"], found["w_err"]) < TOLERANCE
+
+
+@pytest.mark.parametrize(("name", "lengths"), [("d2_K5", "k: 5, d: 2, p: 3"), ("d10_K25", "k: 25, d: 10, p: 55")])
+def test_mixture(name: str, lengths: str) -> None:
+    found = stored(f"gmm_1k_{name}")
+    at = {"alpha": found["alphas"], "mu": found["means"], "icf": found["icf"]}
+    gradients = {"alpha": found["grad_alphas"], "mu": found["grad_means"], "icf": found["grad_icf"]}
+    agrees(module_of("gmm", f"axis {lengths}"), {"x": found["x"]}, at, found["objective"], gradients)
+
+
+def test_lstm() -> None:
+    found = stored("lstm_l2_c1024_first100")
+    data = {"sequence": found["sequence"].astype(np.float64), "state": found["state"]}
+    at = {"main": found["main_params"], "extra": found["extra_params"]}
+    gradients = {"main": found["grad_main_params"], "extra": found["grad_extra_params"]}
+    agrees(module_of("lstm"), data, at, found["objective"], gradients)

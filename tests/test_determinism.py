@@ -47,7 +47,7 @@ for path in map(Path, sys.argv[1:]):
     tell(path.name, "text", inspect_text(compiled.program))
     tell(path.name, "latex", inspect_latex(compiled.program))
     tell(path.name, "json", inspect_json(compiled.program))
-    tell(path.name, "rewrites", explain_json(compiled.elaborated, compiled.rewrites))
+    tell(path.name, "rewrites", explain_json(compiled.prepared, compiled.rewrites))
     if path.name == "mixture.model":
         tell(path.name, "fast", compile_model(source, Options(fast_algebra=True)).module)
         tell(path.name, "float32", compile_model(source, Options(dtype="float32")).module)

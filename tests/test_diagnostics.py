@@ -290,7 +290,6 @@ WRONG = {
         "y = x[:, 0]",
         "y = x[i + 1]",
         "y = x[t == 0]",
-        "y = x[fc.W]",
         "input x[3]",
     ],
     "statements": [

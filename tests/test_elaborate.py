@@ -485,6 +485,16 @@ LIBRARY = {
     "selu(x)": ("n", "k"),
     "log_sigmoid(x)": ("n", "k"),
     "logaddexp(x, y)": ("n", "k"),
+    **{f"{name}(x)": ("n", "k") for name in ("gelu_tanh", "celu", "hardtanh", "relu6", "hardsigmoid", "hardswish")},
+    **{f"{name}(x)": ("n", "k") for name in ("tanhshrink", "softshrink", "hardshrink")},
+    **{f"{name}(x, y)": ("n", "k") for name in ("glu", "reglu", "geglu", "swiglu")},
+    "threshold(x, b, y)": ("n", "k"),
+    "softmin[k](x)": ("n", "k"),
+    "normalize[k](x)": ("n", "k"),
+    "sinusoidal[t, k]()": ("k", "t"),
+    "scaled_dot_product[t, k](x, x * s, s)": ("n",),
+    "bce(sigmoid(y), y)": ("n",),
+    "bce_with_logits(y, b)": ("n",),
 }
 
 
@@ -500,6 +510,21 @@ def test_functions_of_the_library(call: str) -> None:
         ("Linear[k, j]", "x", ("n", "j")),
         ("LayerNorm[k]", "x", ("n", "k")),
         ("RMSNorm[k]", "x", ("n", "k")),
+        ("PReLU[k]", "x", ("n", "k")),
+        ("Conv1d[k, vocab, t, j]", "x * s, stride=2", ("n", "t", "vocab")),
+        ("Conv2d[k, vocab, t, n, j, k']", "x * s, pad=1", ("n", "t", "vocab")),
+        ("DepthwiseConv2d[k, t, n, j, k']", "x * s, pad=1", ("n", "k", "t")),
+        ("MaxPool[t, n, j, k']", "x * s, stride=1", ("n", "k", "t")),
+        ("AvgPool[t, n, j, k']", "x * s, stride=1", ("n", "k", "t")),
+        ("MaxPool1d[t, j]", "s", ("n", "t")),
+        ("AvgPool1d[t, j]", "s", ("n", "t")),
+        ("RNN[t, k, j]", "x * s", ("t", "n", "j")),
+        ("GRU[t, k, j]", "x * s", ("t", "n", "j")),
+        ("LSTM[t, k, j]", "x * s", ("t", "n", "j")),
+        ("Bilinear[k, t, j]", "x, s", ("n", "j")),
+        ("InstanceNorm[k, t, j]", "x * s * A", ("n", "k", "t", "j")),
+        ("Attention[k, j, vocab, k'']", "A", ("k", "j")),
+        ("CrossAttention[k, k', j, vocab, k'']", "A, A[k -> k']", ("k", "j")),
         ("Embedding[vocab, k]", "token", ("n", "k", "t")),
         ("BatchNorm[k, n]", "x", ("n", "k")),
         ("Dropout[n, k]", "x", ("n", "k")),
@@ -511,8 +536,10 @@ def test_layers_of_the_library(layer: str, argument: str, axes: tuple[str, ...])
 
 def test_every_name_of_the_library_is_tested() -> None:
     statements = parse(Source("nn.model", grammar.text("nn.model"))).statements
-    tested = {call.split("(")[0].split("[")[0] for call in LIBRARY}
-    tested |= {"Linear", "LayerNorm", "RMSNorm", "Embedding", "BatchNorm", "Dropout"}
+    tested = {call.split("(")[0].split("[")[0] for call in LIBRARY} | {"Linear", "LayerNorm", "RMSNorm", "Embedding"}
+    tested |= {"PReLU", "Bilinear", "InstanceNorm", "Attention", "CrossAttention", "BatchNorm", "Dropout"}
+    tested |= {"Conv1d", "Conv2d", "DepthwiseConv2d", "MaxPool", "MaxPool1d", "AvgPool", "AvgPool1d"}
+    tested |= {"RNN", "GRU", "LSTM"}
     assert {getattr(statement, "name", None) for statement in statements} == tested
 
 

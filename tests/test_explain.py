@@ -21,7 +21,7 @@ LOGISTIC = "input x[n], y[n]\nparam w = 1\nz = w * x\nminimize mean(log(1 + exp(
 
 def told(text: str) -> str:
     of, _ = compiled(text)
-    return explain_text(of.elaborated, of.rewrites, RULES)
+    return explain_text(of.prepared, of.rewrites, RULES)
 
 
 def test_a_rewriting_is_told_with_both_formulas() -> None:

@@ -14,7 +14,9 @@ import pytest
 
 from gradc import grammar
 from gradc.__main__ import main
-from gradc.compiler.elaborate.calls import ARRAYS, RULES
+from gradc.compiler.elaborate import rearrange
+from gradc.compiler.elaborate.calls import ARRAYS, DERIVATIVES, RULES
+from gradc.compiler.elaborate.distributions import NOISE, STARTS
 from gradc.compiler.elaborate.library import scope
 from gradc.compiler.manual import entries, find, index, page
 from gradc.compiler.manual.entry import Entry
@@ -24,14 +26,16 @@ PAGES = Path(__file__).parents[1] / "docs" / "reference"
 STATEMENTS = (
     *("axis", "batch", "input", "param", "const", "def", "return", "layer"),
     *("minimize", "maximize", "over", "output", "metric", "use", "like", "bool"),
+    *("noise", "state", "update", "training", "scan", "with", "yield"),
 )
 OPERATORS = (
     *("=", "+", "-", "*", "/", "^", "**", "@", "|>", "==", "!=", "<", "<=", ">", ">=", "and", "or", "not"),
-    *("if", "then", "else", "true", "false", "->"),
+    *("if", "then", "else", "true", "false", "->", "pi"),
 )
+NAMES = (*STATEMENTS, *OPERATORS, *RULES, *ARRAYS, *DERIVATIVES, *rearrange.RULES, *dict.fromkeys([*STARTS, *NOISE]))
 
 
-@pytest.mark.parametrize("name", [*STATEMENTS, *OPERATORS, *RULES, *ARRAYS])
+@pytest.mark.parametrize("name", NAMES)
 def test_every_name_of_the_language_has_an_entry(name: str) -> None:
     assert find(name) is not None
 
@@ -40,11 +44,21 @@ def test_every_name_of_the_language_has_an_entry(name: str) -> None:
 def test_every_name_of_the_library_has_an_entry(library: str) -> None:
     held = scope(library)
     assert held is not None
-    assert [e.title for e in entries() if e.group == f"Library: {library}"] == [f"{library}.{n}" for n in held.names]
+    names = [name for e in entries() if e.group.startswith("Library") for name in e.names]
+    assert {name for name in names if name.startswith(f"{library}.")} == {f"{library}.{name}" for name in held.names}
 
 
-def test_only_the_library_lacks_examples() -> None:
-    assert all(entry.group.startswith("Library") for entry in entries() if not entry.example)
+def test_every_entry_has_an_example() -> None:
+    assert all(entry.example for entry in entries())
+
+
+def test_every_entry_of_a_library_says_where_it_comes_from() -> None:
+    for e in entries():
+        assert e.source or not e.group.startswith("Library"), e.title
+
+
+def test_what_a_library_hands_on_is_explained_once() -> None:
+    assert find("nn.cross_entropy") is find("loss.cross_entropy") is find("cross_entropy")
 
 
 def test_no_name_has_two_entries() -> None:

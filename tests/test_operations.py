@@ -11,8 +11,6 @@ import json
 import sys
 import types
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from gradc.compiler import VERSION
-from gradc.compiler.differentiate import differentiate
-from gradc.compiler.elaborate import elaborate
-from gradc.compiler.emit.numpy import emit_numpy
-from gradc.compiler.graph import Objective, Program
-from gradc.compiler.lower import lower
-from gradc.compiler.simplify.algebra import simplify_algebra
-from gradc.compiler.simplify.stable import stabilise
-from gradc.compiler.source import Source
-from gradc.compiler.syntax import parse
-
-from .harness import compiled, distance, load
+from .harness import compiled, distance
 
 REFERENCE = Path(__file__).parent / "reference"
 TOLERANCE = 1e-10
@@ -89,51 +76,23 @@ def agrees(module: types.ModuleType, row: Any, vector: Array, order: str) -> Non
         assert near(found[bounded], truth[bounded]), (name, found, truth)
 
 
-@cache
-def module_of(row_name: str) -> types.ModuleType:
-    (row,) = (row for row in OPERATIONS if row.name == row_name)
-    return compiled(row.model(), "operation")[1]
+def module_of(row: Any, *derivatives: str) -> types.ModuleType:
+    return compiled(row.model(), "operation", derivatives=derivatives)[1]
 
 
-def along(program: Program) -> Program:
-    """The program whose objective is the gradient of the first one along `along_a` for each parameter `a`."""
-    first = differentiate(program)
-    gradients = first.gradients["loss"]
-    leaves = {item.name: item.leaf for item in program.inputs}
-    graph = program.graph
-    parts = [
-        graph.contract([leaves[f"along_{p.name}"], graph.spread(gradients[p.name], p.axes)], p.axes)
-        for p in program.parameters
-    ]
-    second = Objective("loss", graph.sum(parts), tuple(p.name for p in program.parameters))
-    return replace(program, objectives=(second,), outputs=(), named=())
-
-
-def second_of(row: Any) -> types.ModuleType:
-    """The module of that program."""
-    lines = row.model().splitlines()
-    at = next(i for i, line in enumerate(lines) if line.startswith("input weight"))
-    for name, operand in row.operands.items():
-        if operand.trained:
-            lines.insert(
-                at, f"input along_{name}[{', '.join(operand.axes)}]" if operand.axes else f"input along_{name}"
-            )
-    source = Source("second.model", "\n".join([*lines, ""]))
-    written = elaborate(parse(source), {})
-    program = along(simplify_algebra(stabilise(written)))
-    found = lower(differentiate(program), "float64")
-    return load(emit_numpy(found, [], program, source, "float64", {}, VERSION))
-
-
-def rows() -> list[Any]:
-    """Every row; `x * log(x)` at 0 is a form that the pass `stable` recognises."""
+def rows(*simplified: str) -> list[Any]:
+    """Every row. `x * log(x)` at 0 is a form that a pass recognises, as are those whose names have the given words."""
     needs = [pytest.mark.simplified]
-    return [pytest.param(row, id=row.name, marks=needs if "log x at 0" in row.name else []) for row in OPERATIONS]
+    of_passes = ("log x at 0", *simplified)
+    return [
+        pytest.param(row, id=row.name, marks=needs if any(words in row.name for words in of_passes) else [])
+        for row in OPERATIONS
+    ]
 
 
 @pytest.mark.parametrize("row", rows())
 def test_value_and_gradients(row: Any) -> None:
-    module, data, point = module_of(row.name), given(row), theta(row)
+    module, data, point = module_of(row), given(row), theta(row)
     order = [row.to.index(axis) for axis in module.OUTPUTS["f"]["axes"]]
     value = numbers(STORED[row.name]["value"]).reshape(row.result)
     assert distance(module.predict(point, data)["f"], value.transpose(order)) < TOLERANCE
@@ -142,13 +101,12 @@ def test_value_and_gradients(row: Any) -> None:
     agrees(module, row, gradient, "gradient")
 
 
-@pytest.mark.parametrize("row", OPERATIONS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", rows("square of a norm at 0"))
 def test_hessian_vector_product(row: Any) -> None:
-    module, data = second_of(row), given(row)
-    for name, direction in STORED[row.name]["direction"].items():
-        data[f"along_{name}"] = numbers(direction).reshape(row.operands[name].shape)
-    _, gradient = module.bind(data)(theta(row))
-    agrees(module, row, gradient, "second")
+    module, data = module_of(row, "hvp"), given(row)
+    directions = STORED[row.name]["direction"]
+    direction = np.concatenate([np.ravel(directions[name]) for name in module.layout(data)])
+    agrees(module, row, module.hvp(theta(row), data, direction), "second")
 
 
 def test_data_may_have_any_strides() -> None:

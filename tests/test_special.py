@@ -14,6 +14,7 @@ import mpmath
 import numpy as np
 import numpy.typing as npt
 import pytest
+import sympy
 
 from gradc.compiler import functions
 from gradc.compiler.differentiate import partial
@@ -220,3 +221,13 @@ def test_three_ways_to_a_gradient() -> None:
 def test_every_function_has_a_routine_and_its_names_are_kept_free() -> None:
     assert functions.lgamma in special.ROUTINES
     assert {"_lgamma", "_digamma", "_polygamma", "BERNOULLI", "TURN", "ERF", "_ratio"} <= special.DEFINED
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_polygamma_of_one_number_far_below_0(order: int) -> None:
+    """The gate of rewrites asks for it at extreme points; steps of 1 up from there would not end."""
+    x = placeholder(0)
+    meaning = evaluate(polygamma(sympy.Integer(order), x), {x: -7.25})
+    assert meaning is not None
+    assert abs(meaning - mpmath.polygamma(order, mpmath.mpf(-7.25))) <= 4 * ULP * abs(meaning)
+    assert evaluate(polygamma(sympy.Integer(order), x), {x: -5e7 - 0.5}) is not None

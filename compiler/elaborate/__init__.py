@@ -10,16 +10,21 @@ is trained and updated), `distributions`, `modes` (training and prediction), `li
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from .. import tree
 from ..graph import Program
 from .modes import in_both
 
 
-def elaborate(model: tree.Model, constants: Mapping[str, float] | None = None) -> Program:
+def elaborate(
+    model: tree.Model,
+    constants: Mapping[str, float] | None = None,
+    prepare: Callable[[Program], Program] | None = None,
+) -> Program:
     """The program that the model means; `constants` replaces values of its `const` statements.
 
+    What a `grad` in the model differentiates goes through `prepare` before, which gives a program of the same outputs.
     ModelError with every independent mistake, in the order of the source.
     """
-    return in_both(model, constants or {})
+    return in_both(model, constants or {}, prepare)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from .. import tree
+from ..elementary import as_float
 from ..graph import (
     Graph,
     Node,
@@ -48,8 +49,9 @@ class Elaboration(Leaves):
         report: Report,
         training: bool,
         first: Sequence[str] = (),
+        prepare: Callable[[Program], Program] | None = None,
     ) -> None:
-        super().__init__(model, constants, graph, report, training, first)
+        super().__init__(model, constants, graph, report, training, first, prepare)
         self.model = model
         self.training = training
         self.objectives: list[tuple[Objective, tree.Objective]] = []
@@ -252,18 +254,7 @@ class Elaboration(Leaves):
         self._bind(statement.name, bound if good else None, statement.span, scope)
 
     def _use(self, statement: tree.Use) -> None:
-        found = library.scope(statement.library)
-        if found is None:
-            known = library.libraries()
-            help = did_you_mean(statement.library, known) or f"there is {', '.join(known)}"
-            self.scope.names.setdefault(statement.name, None)
-            raise Mistake("E0203", f"there is no library `{statement.library}`", statement.span, help=help)
-        if statement.name not in found.names:
-            help = did_you_mean(statement.name, found.names) or f"it has {', '.join(sorted(found.names))}"
-            raise Mistake(
-                "E0203", f"the library `{statement.library}` has no `{statement.name}`", statement.span, help=help
-            )
-        self._bind(statement.name, found.names[statement.name], statement.span, self.scope)
+        self._bind(statement.name, library.taken(statement), statement.span, self.scope)
 
     # --- objectives, outputs, metrics
 
@@ -345,7 +336,8 @@ class Elaboration(Leaves):
         self.outputs[statement.name] = None
         value, _ = self._named_or_given(statement)
         before = self.graph.at(statement.span)
-        self.outputs[statement.name] = self._whole(value)
+        whole = self._whole(value)
+        self.outputs[statement.name] = as_float(self.graph, whole) if value.type == "float" else whole
         self.graph.at(before)
 
     def _metric(self, statement: tree.Metric) -> None:

@@ -8,11 +8,11 @@ for is a node of the graph, so the derivative is by every use of that value, how
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .. import tree
-from ..derivatives import copies, gradient, hessian, hvp, jacobian, jvp, vjp
-from ..graph import Axis, Constant, Graph, Node, Relabel, reachable
+from ..derivatives import SEED, copies, gradient, hessian, hvp, instead, jacobian, jvp, vjp
+from ..graph import Axis, Constant, Graph, Leaf, Node, Program, Relabel, reachable
 from ..source import Span
 from .mistakes import Mistake, counted, in_words, names, shown, written
 from .operations import Operand, number
@@ -26,13 +26,14 @@ OF_EACH = 3
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call of a derivative: `by` stands in its brackets."""
+    """A call of a derivative: `by` stands in its brackets. `prepare` gives what is differentiated another form."""
 
     graph: Graph
     name: str
     span: Span
     by: Operand
     operands: tuple[Operand, ...]
+    prepare: Callable[[Program], Program] | None = None
 
 
 FORMS = {
@@ -55,7 +56,24 @@ def derivative(asked: Asked) -> Value:
         raise Mistake("E0404", message, asked.span, help=f"write {FORMS[asked.name]}")
     _vary(asked)
     _depend(asked)
-    return _RULES[asked.name](asked)
+    by, graph = asked.by.value.node, asked.graph
+    if asked.prepare is None or isinstance(asked.operands[0].value.node, Constant):
+        return _RULES[asked.name](asked)
+    # A value that has a name is a variable here, and no form may look behind it.
+    variable = by if isinstance(by, Leaf) else graph.leaf("cotangent", SEED, by.axes)
+    found = _RULES[asked.name](_prepared(asked, asked.prepare, variable))
+    (node,) = instead(graph, [found.node], {variable.id: by})
+    return replace(found, node=node)
+
+
+def _prepared(asked: Asked, prepare: Callable[[Program], Program], variable: Node) -> Asked:
+    """The call with what it differentiates in its prepared form, a function of the variable."""
+    graph, (first, *rest) = asked.graph, asked.operands
+    (whole,) = instead(graph, [first.value.node], {asked.by.value.node.id: variable})
+    alone = Program(graph, (), None, (), (), (), outputs=(("", whole),), metrics=(), named=())
+    ((_, node),) = prepare(alone).outputs
+    by = replace(asked.by, value=replace(asked.by.value, node=variable))
+    return replace(asked, by=by, operands=(replace(first, value=replace(first.value, node=node)), *rest))
 
 
 def item(function: tree.Name, items: tuple[tree.SubscriptItem, ...] | None) -> tree.AxisName | tree.ValueName:

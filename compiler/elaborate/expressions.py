@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from .. import functions, tree
-from ..graph import Axis, Constant, Graph, data_length, placeholder, reachable
+from ..graph import Axis, Constant, Graph, Program, data_length, placeholder, reachable
 from ..source import Source, Span
 from . import calls, derivatives, numbers, objectives, operations, rearrange, scans, selection
 from .arguments import assigned, axis_parameters, defined, factors, names_of, not_one, placed, recurring, unknown
@@ -51,7 +51,15 @@ _0, _1 = placeholder(0), placeholder(1)
 class Walker:
     """Elaborates the expressions of one model into `graph`."""
 
-    def __init__(self, source: Source, graph: Graph, table: Axes, report: Report, training: bool) -> None:
+    def __init__(
+        self,
+        source: Source,
+        graph: Graph,
+        table: Axes,
+        report: Report,
+        training: bool,
+        prepare: Callable[[Program], Program] | None = None,
+    ) -> None:
         self.source = source
         self.graph = graph
         self.table = table
@@ -59,6 +67,7 @@ class Walker:
         self.training = training
         self.asked = False  # whether the model speaks of `training`
         self.updates: list[objectives.Update] = []
+        self.prepare = prepare
         self.steps = 0
         self.derived = 0  # nodes that derivatives have made
         self.most = len(graph.nodes) + NODES
@@ -595,7 +604,7 @@ class Walker:
         below, before = len(reachable(operand.value.node for operand in operands)), len(self.graph.nodes)
         if self.derived + derivatives.OF_EACH * below > derivatives.MOST:
             raise self._exhausted(*derivatives.too_large(below), whole.span, scope)
-        asked = derivatives.Asked(self.graph, function.name, whole.span, by, operands)
+        asked = derivatives.Asked(self.graph, function.name, whole.span, by, operands, self.prepare)
         value = derivatives.derivative(asked)
         self.derived += len(self.graph.nodes) - before
         return value

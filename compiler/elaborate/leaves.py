@@ -7,12 +7,12 @@ Program says of each. Names are bound here, and what a name stands for is noted 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sympy import Expr, Integer
 
 from .. import tree
-from ..graph import Axis, Constant, Graph, Initial, Input, Node, Noise, Parameter, State
+from ..graph import Axis, Constant, Graph, Initial, Input, Node, Noise, Parameter, Program, State
 from ..source import Span
 from . import distributions, names, numbers, parameters
 from .axes import Axes, split
@@ -35,12 +35,13 @@ class Leaves:
         report: Report,
         training: bool,
         first: Sequence[str],
+        prepare: Callable[[Program], Program] | None,
     ) -> None:
         self.source = model.span.source
         self.graph = graph
         self.report = report
         self.table = Axes(model, graph, report, first)
-        self.walker = Walker(self.source, graph, self.table, report, training)
+        self.walker = Walker(self.source, graph, self.table, report, training, prepare)
         self.scope = Scope(ahead=_defined_names(model))
         self.overrides = dict(constants)
         self.parameters: dict[str, Parameter | None] = {}

@@ -7,7 +7,7 @@ written and what does not depend on the mode is one node. Takes the syntax tree;
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from .. import tree
@@ -16,25 +16,32 @@ from .declarations import Elaboration
 from .mistakes import Exhausted, Report
 
 
-def in_both(model: tree.Model, constants: Mapping[str, float]) -> Program:
+def in_both(
+    model: tree.Model, constants: Mapping[str, float], prepare: Callable[[Program], Program] | None = None
+) -> Program:
     """The program. ModelError with every mistake."""
-    modes = _elaborated(model, constants, ())
+    modes = _elaborated(model, constants, (), prepare)
     # A step is one piece of memory where the axis of the steps comes first; which axes are scanned is known only now.
     ranks = [modes[0].graph.rank(name) for name in modes[0].scanned]
     if ranks != list(range(len(ranks))):
-        modes = _elaborated(model, constants, modes[0].scanned)
+        modes = _elaborated(model, constants, modes[0].scanned, prepare)
     training, *prediction = (mode.program() for mode in modes)
     return joined(training, *prediction) if prediction else training
 
 
-def _elaborated(model: tree.Model, constants: Mapping[str, float], first: Sequence[str]) -> list[Elaboration]:
+def _elaborated(
+    model: tree.Model,
+    constants: Mapping[str, float],
+    first: Sequence[str],
+    prepare: Callable[[Program], Program] | None,
+) -> list[Elaboration]:
     """The model as in training, and, where it speaks of that, as in prediction too."""
     graph, report = Graph(), Report(model.span.source)
     modes: list[Elaboration] = []
     try:
         for training in (True, False):
             if training or modes[0].walker.asked:
-                modes.append(Elaboration(model, constants, graph, report, training, first))
+                modes.append(Elaboration(model, constants, graph, report, training, first, prepare))
                 modes[-1].run()
     except Exhausted:
         pass

@@ -7,6 +7,7 @@ is straight-line calls like any other part of a class. Numbers without axes are 
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,10 @@ from .refs import Ref
 
 if TYPE_CHECKING:
     from .routine import Routine
+
+
+LONGEST = 100
+"""Characters of the loop's head on one line."""
 
 
 def write_scan(routine: Routine, scan: Scan) -> None:
@@ -84,6 +89,8 @@ class _Loop:
         head = f"for {names[0]} in {ranges[0]}:"
         if len(names) > 1:
             head = f"for {', '.join(names)} in zip({', '.join(ranges)}):"
+        if len(head) > LONGEST:
+            head = f"for (\n{_lines(names)}\n) in zip(\n{_lines(ranges)}\n):"
         self.routine.say("\n".join([head, *(f"    {line}" for line in lines or ["pass"])]))
 
     # --- what the loop goes through
@@ -246,3 +253,15 @@ class _Loop:
             return
         text = routine.aligned(routine.ref(value), [axis.name for axis in routine.plan.laid(value.axes)])
         self.ends.append(f"{routine.use('copyto')}({place}, {text})" if value.axes else f"{place} = {text}")
+
+
+def _lines(parts: Sequence[str]) -> str:
+    """The parts with commas, on as few lines as hold them."""
+    return textwrap.fill(
+        f"{', '.join(parts)},",
+        LONGEST,
+        initial_indent="    ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

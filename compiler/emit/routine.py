@@ -518,7 +518,7 @@ class Routine:
             self.say(f"if several:\n    {self.use('add')}({whole_name}, {out.text}, {whole_name})")
             self.used["fixed"][whole_name] = None
             self.used["fixed"]["several"] = None
-            self.refs[node.id] = Ref(whole_name, node.axes, "fixed")
+            self.refs[node.id] = Ref(whole_name, out.axes, "fixed")
             return
         self.refs[node.id] = Ref(name, out.axes, contiguous=out.contiguous, memory=out)
 

@@ -214,23 +214,26 @@ def _polygamma_fall(n, x, y, out=None):
 
 
 def _lbeta(x, y, out=None):
-    """log(gamma(x) gamma(y)/gamma(x + y)), by differences of Stirling's formulas where one of the two is large."""
+    """log(gamma(x) gamma(y)/gamma(x + y)), by differences of Stirling's formulas where one of the two is large, and
+    -log(y) where x is 1: so n over 0 is 1 to the last digit."""
     x, y = numpy.asarray(x, "float64"), numpy.asarray(y, "float64")
     small, large = numpy.minimum(x, y), numpy.maximum(x, y)
     end = small + large
     plain = numpy.logical_or(small <= 0, large < 4.5)
     if plain.any():
-        found = _lgamma(small) + _lgamma(large) - _lgamma(end)
+        apart = _lgamma(small) + _lgamma(large) - _lgamma(end)
+        found = numpy.where(small == 1, -numpy.log(large), apart)
         if plain.all():
             return _placed(found, out)
         small, large = numpy.where(plain, 1.0, small), numpy.where(plain, 5.0, large)
         end = small + large
     rest = _lgamma_rest(large) - _lgamma_rest(end)
     shrunk = numpy.log1p(small / large)
-    one = _lgamma(small) - small * numpy.log(end) + (small - (large - 0.5) * shrunk)
+    one = _lgamma(small) - small * numpy.log(end) + (small - (large - 0.5) * shrunk) + rest
+    one = numpy.where(small == 1, -numpy.log(large), one)
     high = numpy.maximum(small, 4.5)
     two = (high - 0.5) * numpy.log(high / end) - large * shrunk - 0.5 * numpy.log(large)
-    far = numpy.where(small < 4.5, one, two + (0.9189385332046728 + _lgamma_rest(high))) + rest
+    far = numpy.where(small < 4.5, one, two + (0.9189385332046728 + _lgamma_rest(high)) + rest)
     return _placed(numpy.where(plain, found, far) if plain.any() else far, out)
 '''
 """The text of the family."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from . import expressions, library, pointwise, reductions, statements
+from . import derivatives, expressions, library, pointwise, rearranging, reductions, statements, stepping
 from .entry import Entry
 from .pages import contents, index, page, plain
 
@@ -18,7 +18,7 @@ __all__ = ["Entry", "contents", "entries", "find", "index", "page", "plain"]
 @cache
 def entries() -> tuple[Entry, ...]:
     """All entries, group by group."""
-    rooms = (statements, expressions, pointwise, reductions, library)
+    rooms = (statements, stepping, expressions, pointwise, reductions, rearranging, derivatives, library)
     return tuple(entry for room in rooms for entry in room.entries())
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 class Entry:
     """One page. `names` are all names that it explains, its title first; `forms` how they are written.
 
-    `axes` says which axes it needs and gives, `derivative` what its derivative is and `corners` where that is a matter
-    of convention; what is empty is left out. `example` is a whole model, which compiles and passes its gradient check.
+    `formula` holds lines of what it computes, `axes` says which axes it needs and gives, `derivative` what its
+    derivative is and `corners` where that is a matter of convention; what is empty is left out. `example` is a whole
+    model, which compiles and passes its gradient check.
     """
 
     group: str
@@ -18,6 +19,7 @@ class Entry:
     forms: tuple[str, ...]
     meaning: str
     example: str
+    formula: tuple[str, ...] = ()
     axes: str = ""
     derivative: str = ""
     corners: str = ""
@@ -30,10 +32,14 @@ class Entry:
 
 
 def entry(group: str, names: str, forms: str, meaning: str, example: str, **more: str) -> Entry:
-    """An entry from plain text: names between blanks, a form on each line, and `see` as names between blanks."""
+    """An entry from plain text: names and `see` between blanks, a form and a part of the formula on each line."""
     see = tuple(more.pop("see", "").split())
+    formula = tuple(more.pop("formula", "").splitlines())
     lines = tuple(form.strip() for form in forms.strip().splitlines())
-    return Entry(group, tuple(names.split()), lines, _one_line(meaning), _model(example), see=see, **_cleaned(more))
+    texts = _cleaned(more)
+    return Entry(
+        group, tuple(names.split()), lines, _one_line(meaning), _model(example), formula=formula, see=see, **texts
+    )
 
 
 def _cleaned(more: dict[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Operators, selections, branches, and arrays that come from axes alone."""
+"""Operators, selections, branches, numbers that have a name, and arrays that come from axes alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .entry import Entry, entry
 OPERATORS = "Operators"
 SELECTIONS = "Selections"
 BRANCHES = "Branches"
-ARRAYS = "Arrays from axes"
+ARRAYS = "Numbers, and arrays from axes"
 
 BY_NAME = "Aligned by name; a value is repeated along the axes that it lacks."
 
@@ -221,6 +221,19 @@ def _branches() -> tuple[Entry, ...]:
 
 def _arrays() -> tuple[Entry, ...]:
     return (
+        entry(
+            ARRAYS,
+            "pi",
+            "pi",
+            "The number 3.141592653589793.",
+            """
+            # The density of a normal distribution.
+            input x[n]
+            param mu = 0, sigma > 0 = 1
+            minimize mean(((x - mu) / sigma)^2 / 2 + log(sigma) + log(2 * pi) / 2)
+            """,
+            see="const",
+        ),
         entry(
             ARRAYS,
             "index",

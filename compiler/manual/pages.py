@@ -19,8 +19,10 @@ and the library's own comments; `gradc help NAME` prints one.
 
 def page(entry: Entry) -> str:
     """The page of an entry."""
-    parts = [f"# {entry.title}\n", _block("", entry.forms)]
-    parts += [f"{fill(text, WIDTH)}\n" for text in _texts(entry)]
+    first, *rest = _texts(entry)
+    parts = [f"# {entry.title}\n", _block("", entry.forms), f"{fill(first, WIDTH)}\n"]
+    parts += [_block("", entry.formula)] if entry.formula else []
+    parts += [f"{fill(text, WIDTH)}\n" for text in rest]
     if entry.example:
         parts.append(_block("model", entry.example.splitlines()))
     if entry.see:
@@ -52,8 +54,9 @@ def _block(kind: str, lines: Iterable[str]) -> str:
 
 def plain(entry: Entry) -> str:
     """The same for a terminal."""
-    texts = [text.replace("**", "") for text in _texts(entry)]
-    parts = [indent("\n".join(entry.forms), "    "), *(fill(text, 100, break_long_words=False) for text in texts)]
+    first, *rest = (fill(text.replace("**", ""), 100, break_long_words=False) for text in _texts(entry))
+    formula = [indent("\n".join(entry.formula), "    ")] if entry.formula else []
+    parts = [indent("\n".join(entry.forms), "    "), first, *formula, *rest]
     if entry.example:
         parts.append(indent(entry.example.rstrip(), "    "))
     if entry.see:

@@ -106,6 +106,44 @@ ROWS = (
     Row("erf", "The error function: `2 / sqrt(pi)` times the integral of `exp(-t^2)` from 0 to x.", see=("erfc",)),
     Row("erfc", "`1 - erf(x)`, with all its digits where it is small.", see=("erf",)),
     Row(
+        "lgamma",
+        "The logarithm of the gamma function's absolute value, so that `exp(lgamma(n + 1))` is n factorial.",
+        POSITIVE,
+        "At 0 and at negative whole numbers it is infinite and has no derivative.",
+        ("digamma", "lbeta"),
+    ),
+    Row(
+        "digamma",
+        "The derivative of `lgamma`.",
+        POSITIVE,
+        "At 0 and at negative whole numbers it is infinite and has no derivative.",
+        ("lgamma", "trigamma"),
+    ),
+    Row(
+        "trigamma",
+        "The derivative of `digamma`.",
+        POSITIVE,
+        "At 0 and at negative whole numbers it is infinite and has no derivative.",
+        ("digamma",),
+    ),
+    Row(
+        "lbeta",
+        "The logarithm of the beta function, `lgamma(x) + lgamma(y) - lgamma(x + y)` of numbers above 0, with all its "
+        "digits where one of them is far larger than the other.",
+        POSITIVE,
+        see=("lgamma", "digamma"),
+        form="lbeta(x, y)",
+        body="lbeta(w, 2)",
+    ),
+    Row(
+        "log_i0e",
+        "The logarithm of `exp(-abs(x)) * i0(x)`, where i0 is the modified Bessel function of the first kind and order "
+        "0: what the density of a von Mises distribution needs. It overflows nowhere.",
+        corners="0 at 0, where the two sides have the derivatives 1 and -1.",
+        see=("lgamma",),
+        derivative="i1(x) / i0(x) - sign(x)",
+    ),
+    Row(
         "xlogy",
         "`x * log(y)`, and 0 where x is 0, whatever y is.",
         POSITIVE,

@@ -69,7 +69,7 @@ def entries() -> tuple[Entry, ...]:
             minimize mean(r^2 / 2 + log(sigma)) + (rho - 0.3)^2
             """,
             axes="All need a length that is declared, or that an input tells; the row axis is not among them.",
-            see="input const minimize",
+            see="input const minimize distribution",
             source="X. Glorot and Y. Bengio, 2010; K. He and others, 2015",
         ),
         entry(
@@ -118,7 +118,45 @@ def entries() -> tuple[Entry, ...]:
             param w[d] ~ normal(0, 1)
             minimize mean((soft(centred[d](x) @ w) - y)^2)
             """,
-            see="layer pipe",
+            see="layer pipe several star",
+        ),
+        entry(
+            GROUP,
+            "several ,",
+            "p, q = f(x)\nreturn a, b",
+            """A function may give several values, and a line with as many names takes them. A function that gives
+            several stands in no expression.""",
+            """
+            def moments[k](x[k]):
+                m = mean[k](x)
+                return m, mean[k]((x - m)^2)
+
+            axis d: 3
+            input x[n, d], y[n]
+            param a = 1, b = 0.1
+            centre, spread = moments[d](x)
+            minimize mean((a * centre + b * spread - y)^2)
+            """,
+            see="def scan definition",
+        ),
+        entry(
+            GROUP,
+            "star",
+            "def f[k, *others](x[k, *others]) = sum[*others](x)\nlayer Name[n, *axes]:",
+            """The last axis parameter of a function or a layer may have a star: it takes any number of axes from one
+            on, and `*others` stands for them wherever axes stand in brackets.""",
+            """
+            # One scale for each position along the first axis, whatever the others are.
+            layer Scale[c, *others]:
+                param gain[c] = 1
+                def call(x[c, *others]) = gain * x / (norm[*others](x) + 1)
+
+            axis c: 2, h: 2, w: 3
+            input image[n, c, h, w], y[n]
+            scale = Scale[c, h, w]
+            minimize mean((mean[c, h, w](scale(image)) - y)^2)
+            """,
+            see="layer def",
         ),
         entry(
             GROUP,
@@ -144,14 +182,19 @@ def entries() -> tuple[Entry, ...]:
             GROUP,
             "minimize maximize over",
             "minimize e\nmaximize e\nminimize name = e over head.*",
-            """An objective, a scalar. `over` picks the parameters that it trains, and all of them where it is left out.
-            The name is `loss` where none is written.""",
+            """An objective, a scalar. `over` picks the parameters that it trains, by names and whole layers, `head.*`,
+            and all of them where it is left out. The name is `loss` where none is written. Of several each has a name,
+            and a training takes a step of each in turn, in the order written, for every minibatch. What an objective
+            does not train gets no gradient from it.""",
             """
+            # A line, and beside it the size of its error as a function of x.
             input x[n], y[n]
-            param w = 0.5, b = 0
-            minimize mean((w * x + b - y)^2) over w, b
+            param w = 0.5, b = 0, s = 0.1, c > 0 = 1
+            error = w * x + b - y
+            minimize fit = mean(error^2) over w, b
+            minimize size = mean((s * x + c - abs(stop_gradient(error)))^2) over s, c
             """,
-            see="param metric",
+            see="param metric stop_gradient noise",
         ),
         entry(
             GROUP,

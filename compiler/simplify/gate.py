@@ -168,7 +168,8 @@ def _same(before: Array, after: Array, largest: float) -> bool:
     if before.dtype == object or before.dtype.kind in "bi":
         return bool(np.all(before == after))
     allowed = NEAR * _largest(before) + ROUNDED * largest
-    return bool(np.all(np.abs(before - after)[np.isfinite(before)] <= allowed))
+    finite = np.isfinite(before)
+    return bool(np.all(np.abs(before[finite] - after[finite]) <= allowed))
 
 
 # --------------------------------------------------------------------------------------------------------------- values

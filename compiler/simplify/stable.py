@@ -38,10 +38,16 @@ RULES: tuple[Rule, ...] = (*POINTWISE_RULES, *AXES_RULES)
 DEPTH = 12
 """How many operations below a node are looked through."""
 
+FACTORS = 6
+"""How many products in each other are looked through for factors."""
+
 ROUNDS = 4
 """How many rules may fit the root of a formula one after the other."""
 
-GROWING = (exp, functions.sigmoid, functions.expm1, functions.erfc, sympy.sinh, sympy.cosh, sympy.sech)
+GROWING = (
+    *(exp, functions.sigmoid, functions.expm1, functions.erfc, sympy.sinh, sympy.cosh, sympy.sech),
+    *(functions.erfcx, functions.ierfcx),
+)
 """Of which two in one product may be inf*0."""
 VANISHING = (sympy.sin, sympy.tan, functions.expm1, functions.log1p, sympy.Abs)
 """Of which one in a quotient may be 0/0."""
@@ -165,7 +171,7 @@ def _may_overflow(node: Map) -> bool:
     """Whether a product has factors that a rule asks for."""
     found: list[Node] = []
     quotient = False
-    waiting: list[tuple[Node, int]] = [(node, 4)]
+    waiting: list[tuple[Node, int]] = [(node, FACTORS)]
     while waiting:
         part, left = waiting.pop()
         if isinstance(part, Map) and left and (part.expression.is_Mul or part.expression.is_Pow):

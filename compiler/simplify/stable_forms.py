@@ -483,6 +483,38 @@ def _erfcx(expression: Expr) -> Expr | None:
     return None
 
 
+def _log_erfc_bend(expression: Expr) -> Expr | None:
+    """ierfcx(x)/erfcx(x)^2, which the second derivative of log(erfc(x)) has. Below 0 both overflow, and are the same
+    but for 1/sqrt(pi)."""
+    powers = expression.as_powers_dict()
+    for factor, n in powers.items():
+        if not isinstance(factor, functions.ierfcx) or isinstance(factor.args[0], functions.relu) or n != 1:
+            continue
+        x = factor.args[0]
+        below = functions.erfcx(x)
+        if powers.get(below) == -2:
+            inverse, above = 1 / below, functions.relu(x)
+            near = functions.ierfcx(above) / functions.erfcx(above) ** 2
+            far = inverse * (inverse * functions.TWO_OVER_ROOT_PI / 2 - x)
+            return expression / factor * below**2 * functions.where(functions.less(x, 0), far, near)
+    return None
+
+
+def _expm1_slope(expression: Expr) -> Expr | None:
+    """exp(u)/expm1(u)^2."""
+    factors = list(Mul.make_args(expression))
+    for below in factors:
+        base, n = below.as_base_exp()
+        if not (isinstance(base, expm1) and n.is_Integer and n <= -2):
+            continue
+        u = base.args[0]
+        for top in factors:
+            if isinstance(top, exp) and sympy.expand(top.args[0] - u) == 0:
+                rest = [factor for factor in factors if factor is not below and factor is not top]
+                return Mul(base ** (n + 2), (2 * sinh(u / 2)) ** -2, *rest)
+    return None
+
+
 def _entropy(expression: Expr) -> Expr | None:
     for factor in expression.args:
         if isinstance(factor, log):
@@ -511,6 +543,22 @@ PRODUCTS: tuple[Form, ...] = (
     _form(_odds, "odds", "sigmoid(x)/sigmoid(-x)", "exp(x)", "is 0/1 at x = -800", HIGHAM),
     _form(_shares, "share", "exp(a)/(exp(a) + exp(b))", "sigmoid(a - b)", "is inf/inf at a = 800", BLANCHARD),
     _form(_erfcx, "erfcx", "exp(x^2)*erfc(x)", "erfcx(x)", "is inf*0 at x = 28", CODY),
+    _form(
+        _log_erfc_bend,
+        "log_erfc_bend",
+        "ierfcx(x)/erfcx(x)^2",
+        "(1/(sqrt(pi)*erfcx(x)) - x)/erfcx(x), x < 0",
+        "is inf/inf at x = -27, in the second derivative of log(erfc(x))",
+        DLMF.format("7.18.2"),
+    ),
+    _form(
+        _expm1_slope,
+        "expm1_slope",
+        "exp(x)/(exp(x) - 1)^2",
+        "1/(2*sinh(x/2))^2",
+        "is inf/inf at x = 711, in the second derivative of log(exp(x) - 1)",
+        DLMF.format("4.28.1"),
+    ),
     _form(_removable, "removable", "sin(x)/x", "sinc(x)", "is 0/0 at x = 0, and its gradient cancels nearby", HIGHAM),
     _form(_sign, "sign", "x/|x|", "sign(x)", "is 0/0 at x = 0", "the derivative of |x| at 0 is 0 in this language"),
     _form(_entropy, "entropy", "x*log(x)", "xlogy(x, x)", "is 0*inf at x = 0", DLMF.format("4.4.14")),

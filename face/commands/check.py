@@ -29,7 +29,8 @@ SUMMARY = "compare three ways to the same gradient"
 DESCRIPTION = """\
 Compute each gradient in three ways and say how many digits agree: by the emitted module, by evaluating the
 gradient's graph node by node with no simplification, and by differentiating the value numerically (a complex
-step where the model is analytic, else extrapolated differences). It is done at a point near the initial
+step where the model is analytic, else extrapolated differences, or a complex step on both sides of the point
+where differences reach over corners). It is done at a point near the initial
 parameters, on data that is drawn from the seed where none is given. Of a large parameter a sample of
 elements is differentiated numerically."""
 

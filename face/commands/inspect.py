@@ -75,8 +75,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     compiled = compile_source(source, chosen)
     if arguments.explain:
         return Outcome(
-            {"model": source.name, "rewrites": explain_json(compiled.elaborated, compiled.rewrites)},
-            explain_text(compiled.elaborated, compiled.rewrites, RULES),
+            {"model": source.name, "rewrites": explain_json(compiled.prepared, compiled.rewrites)},
+            explain_text(compiled.prepared, compiled.rewrites, RULES),
         )
     program, notes = compiled.program, forms(compiled.rewrites)
     show = inspect_latex if arguments.format == "latex" else inspect_text

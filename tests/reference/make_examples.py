@@ -5,7 +5,8 @@ python tests/reference/make_examples.py
 `optima` has the loss at the best parameters, and these where they are few, by another way than gradient descent in
 gradc. `bounds` has losses that are known without any training. `walks` has, for a model written with PyTorch's own
 modules, from parameters that `start` draws and on the first rows of the data: the output and the gradient of each
-parameter as their sums with three fixed vectors, and the losses of ten steps of SGD with momentum.
+parameter as their sums with three fixed vectors, and the losses of ten steps of SGD with momentum. `rivals`
+has the same of the two objectives of `gan`, without steps.
 """
 
 from __future__ import annotations
@@ -372,6 +373,32 @@ def walk(name: str) -> dict[str, Any]:
     return {"rows": rows, "lr": rate, "shapes": shapes, **found, "losses": losses}
 
 
+def rivals() -> dict[str, Any]:
+    """The two objectives of `gan` with noise that is given, and the gradient of each by what it trains."""
+    real = torch.tensor(arrays("gan", "ring.npz", rows=20)["real"].astype(float))
+    noise = torch.tensor(np.sin(np.arange(160.0) ** 1.5).reshape(20, 8))
+    shapes = {"g1.W": [8, 32], "g1.b": [32], "g2.W": [32, 2], "g2.b": [2]}
+    shapes |= {"d1.W": [2, 32], "d1.b": [32], "d2.W": [32, 1], "d2.b": [1]}
+    p = {key: value.requires_grad_() for key, value in start(shapes).items()}
+
+    def critic(x: torch.Tensor) -> torch.Tensor:
+        return linear(p, "d2", torch.relu(linear(p, "d1", x)))
+
+    fake = linear(p, "g2", torch.tanh(linear(p, "g1", noise)))
+    truth = functional.binary_cross_entropy_with_logits
+    judged = critic(real), critic(fake.detach())
+    found: dict[str, Any] = {"rows": 20, "shapes": shapes, "objectives": {}}
+    for name, loss, over in (
+        ("judge", truth(judged[0], torch.ones(20, 1)) + truth(judged[1], torch.zeros(20, 1)), "d"),
+        ("forge", truth(critic(fake), torch.ones(20, 1)), "g"),
+    ):
+        trained = [key for key in shapes if key.startswith(over)]
+        gradients = torch.autograd.grad(loss, [p[key] for key in trained])
+        told = {key: seen(gradient) for key, gradient in zip(trained, gradients, strict=True)}
+        found["objectives"][name] = {"loss": loss.item(), "gradients": told}
+    return found
+
+
 def main() -> None:
     """The file."""
     optima = {f.__name__: f() for f in (poisson, gaussian_process, factors, hares)}
@@ -383,7 +410,7 @@ def main() -> None:
         "characters": {"test": float(np.log(999))},
     }
     walks = {name: walk(name) for name in WALKS}
-    text = json.dumps({"optima": optima, "bounds": bounds, "walks": walks}, indent=1)
+    text = json.dumps({"optima": optima, "bounds": bounds, "walks": walks, "rivals": rivals()}, indent=1)
     (HERE / "examples.json").write_text(text + "\n", encoding="ascii", newline="\n")
 
 

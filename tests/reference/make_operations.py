@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def stored(case: Operation) -> dict[str, Any]:
     """The case's inputs, and what PyTorch gives."""
     operands = {name: drawn(o) if o.values is None else torch.tensor(o.values) for name, o in case.operands.items()}
     leaves = {name: operands[name].requires_grad_() for name, o in case.operands.items() if o.trained}
-    value = eval(case.torch, {"torch": torch, "F": F, **operands})
+    value = eval(case.torch, {"torch": torch, "F": F, "accumulate": accumulate, **operands})
     assert list(value.shape) == case.result, case.name
     weight = torch.randn(value.shape)
     directions = {name: torch.randn(leaf.shape) for name, leaf in leaves.items()}
@@ -71,7 +72,7 @@ def stored(case: Operation) -> dict[str, Any]:
     second = [torch.zeros_like(leaf) for leaf in of]
     if along.requires_grad:
         second = torch.autograd.grad(along, of, allow_unused=True, materialize_grads=True)
-    known = {"torch": torch, "math": math, "weight": weight, "direction": directions}
+    known = {**operands, "torch": torch, "math": math, "weight": weight, "direction": directions}
     known["second"] = dict(zip(leaves, second, strict=True))
     instead = {name: eval(text, known) for name, text in case.instead.items()}
     return {
