@@ -55,14 +55,18 @@ def options(arguments: Namespace) -> Options:
         constants=dict(arguments.const),
         without=without,
         fast_algebra=arguments.fast_algebra,
+        derivatives=getattr(arguments, "derivatives", ()),
     )
 
 
 def compile_source(source: Source, chosen: Options) -> Compiled:
-    """The compiled model. ModelError with every mistake found."""
-    from gradc.compiler.pipeline import compile_model
+    """The compiled model. ModelError with every mistake found; Failure where it has no derivative that is asked for."""
+    from gradc.compiler.pipeline import UnknownDerivative, compile_model
 
-    return compile_model(source, chosen)
+    try:
+        return compile_model(source, chosen)
+    except UnknownDerivative as error:
+        raise Failure("name", str(error), "ask for derivatives that the model has") from error
 
 
 def load(text: str, name: str) -> ModuleType:

@@ -10,6 +10,7 @@ import math
 from pathlib import Path
 
 DTYPES = ("float64", "float32")
+DERIVATIVES = ("grad", "vjp", "jvp", "hvp", "hessian", "jacobian")
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +45,26 @@ def add_compiling(parser: argparse.ArgumentParser, dtype: bool = True) -> None:
         help="multiply out polynomials of the data, such as the exponent of a Gaussian, so that a step needs one "
         "matrix product; float64 only, and only where the data are well conditioned, since it may cost digits",
     )
+
+
+def add_derivatives(parser: argparse.ArgumentParser) -> None:
+    """Which derivatives beyond the gradient are meant."""
+    parser.add_argument(
+        "--derivatives",
+        type=derivatives,
+        default=(),
+        metavar="NAMES",
+        help="derivatives besides, with commas between them: grad, vjp, jvp, hvp, hessian, jacobian",
+    )
+
+
+def derivatives(word: str) -> tuple[str, ...]:
+    """Names of derivatives, each once, with commas between them."""
+    names = tuple(dict.fromkeys(name.strip() for name in word.split(",")))
+    for name in names:
+        if name not in DERIVATIVES:
+            raise argparse.ArgumentTypeError(f"{name!a} is no derivative; there are {', '.join(DERIVATIVES)}")
+    return names
 
 
 def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:

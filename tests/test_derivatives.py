@@ -5,16 +5,12 @@ What PyTorch says stands in reference/derivatives.npz, with the script that wrot
 
 from __future__ import annotations
 
-import types
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-
-from gradc.compiler.pipeline import Options, UnknownDerivative, compile_model
-from gradc.compiler.source import Source
 
 from .harness import ALL_OFF, compiled, distance
 

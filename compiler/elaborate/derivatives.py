@@ -26,7 +26,7 @@ OF_EACH = 3
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call of a derivative: `by` stands in its brackets. `prepare` brings what is differentiated into another form."""
+    """A call of a derivative: `by` stands in its brackets; what is differentiated goes through `prepare` before."""
 
     graph: Graph
     name: str

@@ -34,8 +34,8 @@ FACTORS = 6
 ROUNDS = 4
 """How many rules may fit the root of a formula one after the other."""
 
-GROWING = (exp, functions.sigmoid, functions.expm1, functions.erfc, sympy.sinh, sympy.cosh, sympy.sech)
-GROWING += (functions.erfcx, functions.ierfcx)
+GROWING: tuple[type, ...] = (exp, functions.sigmoid, functions.expm1, functions.erfc, functions.erfcx, functions.ierfcx)
+GROWING += (sympy.sinh, sympy.cosh, sympy.sech)
 """Of which two in one product may be inf*0."""
 VANISHING = (sympy.sin, sympy.tan, functions.expm1, functions.log1p, sympy.Abs)
 """Of which one in a quotient may be 0/0."""

@@ -28,7 +28,8 @@ examples:
   gradc compile digits.model --dtype float32       compute in single precision
   gradc compile thermometer.model --check          fail if thermometer.py is not what would be written
   gradc compile decay.model --without pointwise    leave a pass out, to see what it does
-  gradc compile mixture.model --fast-algebra       multiply out polynomials of the data"""
+  gradc compile mixture.model --fast-algebra       multiply out polynomials of the data
+  gradc compile logistic.model --derivatives hessian,hvp    with functions of these names"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", help="where to write; - is standard output")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the module there is stale")
     parser.add_argument("--force", action="store_true", help="write over a file that gradc did not write")
+    options.add_derivatives(parser)
     options.add_compiling(parser)
 
 
@@ -57,6 +59,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         "constants": dict(chosen.constants),
         "without": list(chosen.without),
         "fast_algebra": chosen.fast_algebra,
+        "derivatives": list(chosen.derivatives),
         "output": None if to_stdout else str(target),
     }
     if to_stdout:
