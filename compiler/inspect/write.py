@@ -364,6 +364,9 @@ def _operation(head: Expr, arguments: list[Formula]) -> Formula:
         return choose(*arguments)
     if kind is functions.as_float:
         return arguments[0]
+    if kind is functions.sigmoid_slope:
+        (x,) = arguments
+        return multiply(Integer(1), [Apply("sigmoid", (x,)), Apply("sigmoid", (multiply(Integer(-1), [x]),))])
     name = RENAMED.get(kind.__name__, kind.__name__)
     return Apply(name, tuple(arguments))
 
