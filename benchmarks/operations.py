@@ -26,6 +26,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np  # isort: skip
 
+from gradc.compiler.emit.special import support
 from gradc.compiler.simplify.measured import MEASURED
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -87,6 +88,10 @@ def softplus(x: Array, _: Array, out: Array, largest: Array) -> None:
     np.add(out, largest, out)
 
 
+ROUTINES: dict[str, Any] = {"numpy": np}
+exec(support(frozenset({"_erf", "_lgamma"})), ROUTINES)
+"""The module's own routines of functions that NumPy lacks."""
+
 CHOSEN = np.random.default_rng(1).random(MANY) < 0.5
 COUNTED = np.random.default_rng(1).integers(0, FEW, MANY)
 TRUTHS = np.empty(MANY, bool)
@@ -132,6 +137,8 @@ OPERATIONS = {
     "maximum": Operation(lambda x, y, out, _: np.maximum(x, y, out=out), "float(maximum(x, y))"),
     "compare": Operation(lambda x, y, out, _: np.less(x, y, TRUTHS[: x.size]), "(x < y)"),
     "where": Operation(where, "x if x < y else y"),
+    "erf": Operation(lambda x, y, out, _: ROUTINES["_erf"](x, out), "float(_erf(x))"),
+    "lgamma": Operation(lambda x, y, out, _: ROUTINES["_lgamma"](x, out), "float(_lgamma(x))"),
     "other": Operation(lambda x, y, out, _: np.arctan(x, out), "float(arctan(x))"),
     "copy": Operation(lambda x, y, out, _: np.copyto(out, x), "float(x)"),
     "reduce": Operation(lambda x, y, out, _: np.maximum.reduce(x), None),
@@ -167,7 +174,7 @@ def singly(text: str) -> Steps:
     """A line that computes it from two Python floats, ten times, so many times."""
     lines = [f"        z = {text}"] * LINES
     body = "\n".join(["def run(count):", "    x, y = 0.7000001, 1.3", "    for _ in range(count):", *lines])
-    names = dict(vars(np))
+    names = {**vars(np), **ROUTINES}
     exec(body, names)
     found: Steps = names["run"]
     return found

@@ -10,7 +10,10 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
-from .graph import Constant, Contract, LinearAlgebra, Map, Node, Program, Reduce, reachable
+from sympy import Add, expand
+
+from .arrays import Accumulate, Concat, Flatten, PlaceWindow, Recurrence, Split, Window
+from .graph import Constant, Contract, LinearAlgebra, Map, Node, Program, Reduce, Scan, reachable
 from .source import Diagnostic, ModelError, Source, Span
 
 
@@ -33,9 +36,14 @@ def checked(program: Program, before: Program | None = None) -> Program:
     for (_, node), (_, old) in zip(program.outputs, before.outputs if before else (), strict=False):
         if (node.names, node.dtype) != (old.names, old.dtype):
             raise Malformed(node, "an output has other axes or another type than it had")
+    for node in program.roots():
+        if node.free:
+            raise Malformed(node, "it depends on the step of a scan, and stands outside")
     for node in reachable(program.roots()):
         if graph.nodes[node.id] is not node:
             raise Malformed(node, "it is not of this graph")
+        if isinstance(node, Scan) and node.binds & frozenset[int]().union(*(o.free for o in node.sequences)):
+            raise Malformed(node, "a sequence depends on its own step")
         if any(operand.id >= node.id for operand in node.operands):
             raise Malformed(node, "an operand stands behind it")
         if any(graph.rank(first) >= graph.rank(second) for first, second in pairwise(node.names)):
@@ -52,6 +60,24 @@ def checked(program: Program, before: Program | None = None) -> Program:
                 raise Malformed(node, "its matrix is not square")
             case LinearAlgebra(operator="solve") if node.columns.name in node.operands[1].names:
                 raise Malformed(node, "its right side has the axis of the columns")
+            case Window() if not {s.along for s in node.slidings} <= set(node.operands[0].axes):
+                raise Malformed(node, "its operand lacks an axis along which it slides")
+            case PlaceWindow() if not {a for s in node.slidings for a in (s.places, s.taps)} <= set(
+                node.operands[0].axes
+            ):
+                raise Malformed(node, "its operand lacks positions or taps")
+            case Concat() if any(
+                o.axis(node.along.name).length != n for o, n in zip(node.operands, node.lengths, strict=True)
+            ):
+                raise Malformed(node, "an operand has another length than it is said to have")
+            case Concat() if expand(Add(*node.lengths)) != node.along.length:
+                raise Malformed(node, "its operands are together not as long as it is")
+            case Flatten() if not set(node.merged) <= set(node.operands[0].axes):
+                raise Malformed(node, "its operand lacks an axis that it merges")
+            case Split() if node.whole not in node.operands[0].axes:
+                raise Malformed(node, "its operand lacks the axis that it takes apart")
+            case Accumulate() | Recurrence() if any(node.along not in o.axes for o in node.operands):
+                raise Malformed(node, "an operand lacks the axis along which it runs")
             case Reduce() if set(node.names) != below - {axis.name for axis in node.reduced}:
                 raise Malformed(node, "its axes are not those of its operand without the reduced")
     return program

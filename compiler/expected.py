@@ -25,6 +25,8 @@ _FORMS = {
     "input": "input x[n, d], y[n]",
     "noise": "noise eps[n, z] ~ normal(0, 1)",
     "param": "param W[d, k] ~ glorot(), b = 0",
+    "state": "state running[k] = 0",
+    "update": "update running = 0.9 * running + 0.1 * mean[n](x)",
     "const": "const l2 = 1e-3",
     "output": "output p = sigmoid(z)",
     "metric": "metric accuracy = mean(p == y)",

@@ -224,6 +224,84 @@ class log_half_erfc(Function):
         return -TWO_OVER_ROOT_PI / erfcx(self.args[0])
 
 
+class lgamma(Function):
+    """log(|gamma(x)|)."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return digamma(self.args[0])
+
+
+class digamma(Function):
+    """The derivative of log(gamma(x))."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return polygamma(Integer(1), self.args[0])
+
+
+class polygamma(Function):
+    """The nth derivative of digamma, of a whole n from 1 on."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        n, x = self.args
+        return polygamma(n + 1, x)
+
+    def _eval_is_positive(self) -> bool | None:
+        return True if self.args[0].is_odd else None
+
+
+class lbeta(Function):
+    """log(gamma(x)*gamma(y)/gamma(x + y))."""
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        mine, other = self.args if argindex == 1 else self.args[::-1]
+        return polygamma_fall(Integer(0), mine, other)
+
+
+class polygamma_fall(Function):
+    """The nth derivative of digamma at x, less that at x + y, of a whole n: where y is small, the two agree."""
+
+    nargs = 3
+
+    def fdiff(self, argindex: int = 2) -> Expr:
+        n, x, y = self.args
+        return polygamma_fall(n + 1, x, y) if argindex == 2 else -polygamma(n + 1, x + y)
+
+
+class log_i0e(Function):
+    """log(i0(x)*exp(-|x|)), of the modified Bessel function of order 0; its derivative at 0 is 0."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        x = self.args[0]
+        return -sympy.sign(x) * i0_cumulant(Integer(1), sympy.Abs(x))
+
+
+class i0_cumulant(Function):
+    """The nth derivative of log(i0(x)*exp(-x)) for x from 0 on, times (-1)^n, of a whole n from 1 on.
+
+    It is the nth cumulant of 1 - cos(t) under a density in proportion to exp(x*cos(t)), the mean of which is
+    1 - i1(x)/i0(x).
+    """
+
+    nargs = 2
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        n, x = self.args
+        return -i0_cumulant(n + 1, x)
+
+    def _eval_is_positive(self) -> bool | None:
+        return True if self.args[0] <= 2 else None
+
+
 class exp_moment(Function):
     """The integral of t^n exp(x*t) for t from 0 to 1, of a whole n: (exp(x) - 1)/x of n = 0, and its derivatives."""
 
@@ -391,5 +469,5 @@ TRUTHS: tuple[Any, ...] = (less, less_equal, equal, unequal, both, either, negat
 """The functions whose value is a truth value."""
 
 STABLE: tuple[Any, ...] = (log1mexp, logcosh, steep_tanh, sigmoid_slope, root1pm1, inverse1pm1, power1pm1, hypot)
-STABLE += (erfcx, ierfcx, log_erfc, log_half_erfc, exp_moment, cos_moment, log_moment)
+STABLE += (erfcx, ierfcx, log_erfc, log_half_erfc, exp_moment, cos_moment, log_moment, polygamma_fall, i0_cumulant)
 """The functions that the language does not have, and that stable forms are made of."""

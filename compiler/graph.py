@@ -1,7 +1,7 @@
 """The expression graph: what every stage between elaboration and emission speaks.
 
 Immutable, hash-consed nodes: equal expressions are one node, so sharing is found at construction. A node knows its
-kind, its operands, its axes, its dtype, the span it came from, and whether it depends on parameters or is surely
+kind, its operands, its axes, its dtype, the span it came from, and whether it changes from step to step or is surely
 positive. Operands always have smaller ids than the node, so the order of ids is a topological order and no pass
 recurses.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import sympy
 from sympy import Expr, Integer, Symbol
@@ -46,8 +46,10 @@ class Node:
     operands: tuple[Node, ...] = ()
     span: Span | None = None
     names: tuple[str, ...] = ()  # of the axes
-    trained: bool = False  # depends on a parameter
+    trained: bool = False  # depends on a parameter, a state or noise: it changes from step to step
     positive: bool = False  # surely > 0
+    free: frozenset[int] = frozenset()  # the local leaves, by id, that stand in it and that no scan in it binds
+    keeps_sign: ClassVar[bool] = False  # whether it is positive wherever its operands are
 
     def axis(self, name: str) -> Axis:
         """The axis of that name; KeyError if the node lacks it."""
@@ -60,10 +62,15 @@ class Node:
         """What distinguishes the node from others of its kind with the same operands."""
         return ()
 
+    def over(self, graph: Graph, operands: Sequence[Node]) -> Node:
+        """The same kind of node over other operands, of the same axes or fewer; for kinds that Graph does not make."""
+        raise TypeError(f"a {type(self).__name__} has no operands")
+
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Leaf(Node):
-    """A value from outside: role "parameter" (the unconstrained one), "input" or "cotangent"."""
+    """A value from outside: role "parameter" (the unconstrained one), "state", "noise", "input" or "cotangent"; "local"
+    inside a scan."""
 
     role: str
     name: str
@@ -234,11 +241,94 @@ class LinearAlgebra(Node):
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Scan(Node):
+    """A recurrence over the positions of `along`, from the last to the first where it is `backward`.
+
+    The operands are the values with which the `carried` leaves start, those that they have after a step, and the arrays
+    of which the `stepped` leaves are one position. What depends on these leaves is the body. A scan has no value of its
+    own: `Steps` and `Last` read it.
+    """
+
+    along: Axis
+    backward: bool
+    carried: tuple[Leaf, ...]
+    stepped: tuple[Leaf, ...]
+
+    def attributes(self) -> tuple[Any, ...]:
+        return (self.along, self.backward, self.carried, self.stepped)
+
+    @property
+    def initials(self) -> tuple[Node, ...]:
+        """What the carried leaves are at the first step."""
+        return self.operands[: len(self.carried)]
+
+    @property
+    def nexts(self) -> tuple[Node, ...]:
+        """What they are at the step after this one."""
+        return self.operands[len(self.carried) : 2 * len(self.carried)]
+
+    @property
+    def sequences(self) -> tuple[Node, ...]:
+        """What the stepped leaves are a position of."""
+        return self.operands[2 * len(self.carried) :]
+
+    @property
+    def binds(self) -> frozenset[int]:
+        """The leaves that have a value inside of the scan only, by id."""
+        return frozenset(leaf.id for leaf in (*self.carried, *self.stepped))
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Steps(Node):
+    """`operands[1]`, a node of the body of the scan `operands[0]`, at each of its steps: an array along its axis."""
+
+    @property
+    def scan(self) -> Scan:
+        """The scan that is read."""
+        scan = self.operands[0]
+        assert isinstance(scan, Scan)
+        return scan
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Last(Node):
+    """What the carried leaf number `part` of the scan `operands[0]` is behind the last step."""
+
+    part: int
+
+    def attributes(self) -> tuple[Any, ...]:
+        return (self.part,)
+
+    @property
+    def scan(self) -> Scan:
+        """The scan that is read."""
+        scan = self.operands[0]
+        assert isinstance(scan, Scan)
+        return scan
+
+
+LOOPS = (Scan, Steps, Last)
+"""What a recurrence is made of."""
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Stop(Node):
     """The operand, without a derivative."""
 
 
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What is known of a local leaf: a node's flags follow from its operands, and a leaf has none."""
+
+    trained: bool
+    positive: bool
+
+
 Kind = TypeVar("Kind", bound=Node)
+NOTHING: frozenset[int] = frozenset()
+
+CHANGING = ("parameter", "state", "noise", "cotangent")
+"""Roles of leaves whose values change while the data stay."""
 
 # ------------------------------------------------------------------------------------------------------------ the graph
 
@@ -249,6 +339,11 @@ def placeholder(position: int, positive: bool = False) -> Symbol:
     if positive:
         return Symbol(f"_{position}p", real=True, positive=True)
     return Symbol(f"_{position}", real=True)
+
+
+def people(leaf: Leaf) -> str:
+    """A local leaf's name without the number that sets it apart."""
+    return leaf.name.rpartition(".")[0]
 
 
 def is_positive_number(value: Expr) -> bool:
@@ -277,6 +372,7 @@ class Graph:
         self.ranks: dict[str, int] = {}
         self._known: dict[tuple[Any, ...], Node] = {}
         self._span: Span | None = None
+        self._locals = 0
 
     # --- axes
 
@@ -300,17 +396,23 @@ class Graph:
         return before
 
     def _make(
-        self, kind: type[Kind], axes: tuple[Axis, ...], dtype: str, operands: tuple[Node, ...], **more: Any
+        self,
+        kind: type[Kind],
+        axes: tuple[Axis, ...],
+        dtype: str,
+        operands: tuple[Node, ...],
+        known: Flags | None = None,
+        **more: Any,
     ) -> Kind:
         key = (kind, axes, tuple(operand.id for operand in operands), dtype, tuple(more.items()))
-        known = self._known.get(key)
-        if known is not None:
-            assert isinstance(known, kind)
-            return known
-        trained = more.get("role") in ("parameter", "cotangent") or any(operand.trained for operand in operands)
-        if kind is Stop:
-            trained = operands[0].trained
+        made = self._known.get(key)
+        if made is not None:
+            assert isinstance(made, kind)
+            return made
+        trained = more.get("role") in CHANGING or any(operand.trained for operand in operands)
         positive = _positive(kind, operands, more)
+        if known is not None:
+            trained, positive = known.trained, known.positive
         node = kind(
             id=len(self.nodes),
             axes=axes,
@@ -320,15 +422,29 @@ class Graph:
             names=tuple(axis.name for axis in axes),
             trained=trained,
             positive=positive,
+            free=_free(kind, operands, more, len(self.nodes)),
             **more,
         )
         self.nodes.append(node)
         self._known[key] = node
         return node
 
+    def node(
+        self, kind: type[Kind], axes: tuple[Axis, ...], dtype: str, operands: tuple[Node, ...], **attributes: Any
+    ) -> Kind:
+        """A node of a kind that this page does not know (see `arrays.py`). `axes` stand in the graph's order."""
+        return self._make(kind, axes, dtype, operands, **attributes)
+
     def leaf(self, role: str, name: str, axes: Iterable[Axis], dtype: str = "float") -> Leaf:
-        """A parameter, an input, or the cotangent of an output."""
+        """A parameter, a state, noise, an input, or the cotangent of an output."""
         return self._make(Leaf, self.ordered(axes), dtype, (), role=role, name=name)
+
+    def local(self, name: str, axes: Iterable[Axis], dtype: str, trained: bool, positive: bool = False) -> Leaf:
+        """A new leaf of a scan's body, with a name that no other has; `name` says for people what it is."""
+        self._locals += 1
+        own = f"{name}.{self._locals}"
+        flags = Flags(trained, positive)
+        return self._make(Leaf, self.ordered(axes), dtype, (), flags, role="local", name=own)
 
     def constant(self, value: Expr | int | float) -> Constant:
         """A number: exact where it is a SymPy Rational or an int, else the nearest double."""
@@ -470,6 +586,11 @@ class Graph:
             joined = {back.get(name, name): dict(pairs).get(name, name) for name in operand.names}
             return self.relabel(operand.operands[0], joined)
         to = dict(pairs)
+        if isinstance(operand, Index):
+            return self.index(Axis(to[operand.names[0]], operand.axes[0].length))
+        if isinstance(operand, Spread):
+            wide = [Axis(to.get(axis.name, axis.name), axis.length) for axis in operand.axes]
+            return self.spread(self.relabel(operand.operands[0], renamed), wide)
         axes = self.ordered(Axis(to.get(axis.name, axis.name), axis.length) for axis in operand.axes)
         return self._make(Relabel, axes, operand.dtype, (operand,), renamed=pairs)
 
@@ -482,7 +603,7 @@ class Graph:
 
     def like(self, value: Node, node: Node) -> Node:
         """The value with the axes and the type of the node."""
-        if value.dtype != node.dtype and node.dtype == "float":
+        if value.dtype != node.dtype and node.dtype == "float" and not isinstance(value, Constant):
             value = self.map(functions.as_float(placeholder(0)), [value])
         return self.spread(value, node.axes)
 
@@ -522,6 +643,36 @@ class Graph:
         if isinstance(operand, Constant):
             return operand
         return self._make(Stop, operand.axes, operand.dtype, (operand,))
+
+    def scan(
+        self,
+        along: Axis,
+        backward: bool,
+        carried: Sequence[tuple[Leaf, Node, Node]],
+        stepped: Sequence[tuple[Leaf, Node]],
+    ) -> Scan:
+        """Of each carried leaf what it starts with and what comes next, of each stepped one its array."""
+        initials = [self.like(initial, leaf) for leaf, initial, _ in carried]
+        nexts = [self.like(following, leaf) for leaf, _, following in carried]
+        sequences = [self.spread(whole, [*leaf.axes, along]) for leaf, whole in stepped]
+        leaves: dict[str, Any] = {
+            "carried": tuple(leaf for leaf, _, _ in carried),
+            "stepped": tuple(leaf for leaf, _ in stepped),
+        }
+        return self._make(Scan, (), "loop", (*initials, *nexts, *sequences), along=along, backward=backward, **leaves)
+
+    def steps(self, scan: Scan, value: Node) -> Node:
+        """The value at each step of the scan, along its axis: an array that is there already where it is that one's."""
+        if not value.free & scan.binds:
+            return self.spread(value, [scan.along])
+        if value in scan.stepped:
+            return scan.sequences[scan.stepped.index(value)]
+        return self._make(Steps, self.ordered([*value.axes, scan.along]), value.dtype, (scan, value))
+
+    def last(self, scan: Scan, part: int) -> Node:
+        """The carried leaf behind the last step."""
+        leaf = scan.carried[part]
+        return self._make(Last, leaf.axes, leaf.dtype, (scan,), part=part)
 
     def remake(self, node: Node, operands: Sequence[Node]) -> Node:
         """The same kind of node over other operands (of the same axes, or fewer)."""
@@ -571,7 +722,38 @@ class Graph:
                 return self.linear_algebra(node.operator, operands, node.rows, node.columns)
             case Stop():
                 return self.stop(operands[0])
-        raise TypeError(f"a {type(node).__name__} has no operands")
+            case Scan():
+                count = len(node.carried)
+                carried = zip(node.carried, operands[:count], operands[count : 2 * count], strict=True)
+                stepped = zip(node.stepped, operands[2 * count :], strict=True)
+                return self.scan(node.along, node.backward, list(carried), list(stepped))
+            case Steps():
+                scan = operands[0]
+                assert isinstance(scan, Scan)
+                return self.steps(scan, operands[1])
+            case Last():
+                scan = operands[0]
+                assert isinstance(scan, Scan)
+                return self.last(scan, node.part)
+        return node.over(self, operands)
+
+
+def _free(kind: type[Node], operands: Sequence[Node], more: Mapping[str, Any], own: int) -> frozenset[int]:
+    """The local leaves in a node: those of its operands, but for what a scan binds, and what reads the scan with it."""
+    if kind is Leaf:
+        return frozenset([own]) if more["role"] == "local" else NOTHING
+    found = NOTHING
+    for operand in operands:
+        if operand.free:
+            found = found | operand.free
+    if not found:
+        return found
+    if kind is Scan:
+        return found - {leaf.id for leaf in (*more["carried"], *more["stepped"])}
+    if kind is Steps:
+        assert isinstance(operands[0], Scan)
+        return found - operands[0].binds
+    return found
 
 
 def _dtype(expression: Expr, operands: Sequence[Node]) -> str:
@@ -598,6 +780,8 @@ def _positive(kind: Callable[..., Any], operands: tuple[Node, ...], more: Mappin
         )
     if kind is Reduce:
         return more["operator"] in ("max", "min", "prod") and operands[0].positive
+    if getattr(kind, "keeps_sign", False):
+        return all(operand.positive for operand in operands)
     return kind in (Slice, Gather, Relabel, Spread, Stop) and operands[0].positive
 
 
@@ -606,9 +790,10 @@ def _positive(kind: Callable[..., Any], operands: tuple[Node, ...], more: Mappin
 
 @dataclass(frozen=True, slots=True)
 class Initial:
-    """How a parameter starts. `kind` is constant, normal, uniform, glorot or he.
+    """How a parameter starts, or how noise is drawn. `kind` is constant, normal, uniform, glorot, he, bernoulli or
+    exponential.
 
-    `arguments` are numbers: the constant; mean and deviation; low and high; the gain; nothing.
+    `arguments` are numbers: the constant; mean and deviation; low and high; the gain; nothing; the share; the rate.
     """
 
     kind: str
@@ -645,14 +830,43 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
+class Noise:
+    """What is drawn afresh at each step. `drawn` says how: normal, uniform, bernoulli or exponential, and its numbers.
+
+    `axes` as written.
+    """
+
+    name: str
+    axes: tuple[Axis, ...]
+    leaf: Leaf
+    drawn: Initial
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is kept between steps and not trained: it lies behind the parameters in the vector. `axes` as written."""
+
+    name: str
+    axes: tuple[Axis, ...]
+    leaf: Leaf
+    initial: Initial
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Objective:
-    """A scalar to make small. A maximised one stands negated, with `sense` "maximize"; `over` names its parameters."""
+    """A scalar to make small. A maximised one stands negated, with `sense` "maximize"; `over` names its parameters.
+
+    `updates` holds what a step of this objective makes of states, by their names.
+    """
 
     name: str
     value: Node
     over: tuple[str, ...]
     sense: str = "minimize"
     span: Span | None = None
+    updates: tuple[tuple[str, Node], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -662,7 +876,9 @@ class Program:
     `named` maps each named value of the model (dotted inside layers) to its node; `gradients` maps an objective to the
     gradient for each parameter's leaf; `adjoints` to the adjoint of each named value; `cotangents` and `pullback` hold
     the seeds of the outputs and the gradients that they give. `tangents` are the parts of a direction in which the
-    parameters move, in a program that has one: a parameter like each, in the same order.
+    parameters move, in a program that has one: a parameter like each, in the same order. Objectives, and the named
+    values that they need, are as in training, outputs and metrics as in prediction; `predicted` has the named values
+    that are needed in both ways and differ, as in prediction.
     """
 
     graph: Graph
@@ -680,10 +896,25 @@ class Program:
     cotangents: tuple[Leaf, ...] = ()
     pullback: Mapping[str, Node] = field(default_factory=dict)
     tangents: tuple[Parameter, ...] = ()
+    noise: tuple[Noise, ...] = ()
+    states: tuple[State, ...] = ()
+    predicted: tuple[tuple[str, Node], ...] = ()
+
+    def shown(self, axes: Iterable[Axis]) -> tuple[Axis, ...]:
+        """The axes of an output in the order in which users get them: the rows first, the others as declared, copies
+        beside their axes. In memory the axis of a scan may come first."""
+        place = {axis.name: i for i, axis in enumerate(self.axes)}
+
+        def key(axis: Axis) -> tuple[int, int, int]:
+            base = axis.name.rstrip("'")
+            return place.get(base, len(place)), len(axis.name) - len(base), self.graph.rank(axis.name)
+
+        return tuple(sorted(axes, key=key))
 
     def roots(self) -> list[Node]:
         """Every node that has a meaning for the user, the named values left out."""
         found = [objective.value for objective in self.objectives]
+        found += [node for objective in self.objectives for _, node in objective.updates]
         found += [node for _, node in (*self.outputs, *self.metrics)]
         found += [node for gradient in self.gradients.values() for node in gradient.values()]
         found += list(self.pullback.values())
@@ -694,10 +925,14 @@ class Program:
         return replace(
             self,
             parameters=tuple(replace(p, value=to(p.value)) for p in self.parameters),
-            objectives=tuple(replace(o, value=to(o.value)) for o in self.objectives),
+            objectives=tuple(
+                replace(o, value=to(o.value), updates=tuple((name, to(node)) for name, node in o.updates))
+                for o in self.objectives
+            ),
             outputs=tuple((name, to(node)) for name, node in self.outputs),
             metrics=tuple((name, to(node)) for name, node in self.metrics),
             named=tuple((name, to(node)) for name, node in self.named),
+            predicted=tuple((name, to(node)) for name, node in self.predicted),
             gradients={key: {name: to(node) for name, node in g.items()} for key, g in self.gradients.items()},
             adjoints={key: {name: to(node) for name, node in g.items()} for key, g in self.adjoints.items()},
             pullback={name: to(node) for name, node in self.pullback.items()},
@@ -716,12 +951,17 @@ def reachable(roots: Iterable[Node]) -> list[Node]:
     return [seen[key] for key in sorted(seen)]
 
 
+def depends(node: Node, role: str) -> bool:
+    """Whether a leaf of that role stands anywhere below the node."""
+    return any(isinstance(below, Leaf) and below.role == role for below in reachable([node]))
+
+
 def rewrite(program: Program, rule: Callable[[Node, tuple[Node, ...]], Node]) -> Program:
     """The program with each node given to `rule`, operands first; `rule` sees the node and its new operands.
 
     A rule may give less than the node's axes where the value is the same along them; an output keeps its own.
     """
-    named = [node for _, node in program.named]
+    named = [node for _, node in (*program.named, *program.predicted)]
     adjoints = [node for table in program.adjoints.values() for node in table.values()]
     values = [p.value for p in program.parameters]
     new: dict[int, Node] = {}

@@ -137,6 +137,7 @@ def _pairs(same: Node) -> list[tuple[str, str]]:
 
 
 _SLOPE = _1 / (1 + _1) ** 2
+_ONE_OR_NONE = functions.where(_0, Integer(1), Integer(0))
 
 REPLACED: dict[type, Expr] = {
     functions.relu: functions.maximum(_0, Integer(0)),
@@ -184,6 +185,8 @@ def _map(graph: Graph, node: Map, operands: tuple[Node, ...], dtype: str) -> Nod
     if not (head.is_Add or head.is_Mul or head.is_Pow) and any(argument.args for argument in arguments):
         # A number that was folded in may leave two operations: atan2(x, 2) is atan(x/2).
         return build(graph, head, operands)
+    if head == _ONE_OR_NONE and operands[0].dtype == "bool":
+        return graph.map(functions.as_float(_0), operands)
     if type(head) in REPLACED:
         plain = [build(graph, argument, operands) for argument in arguments]
         return build(graph, REPLACED[type(head)], plain)

@@ -19,7 +19,7 @@ from .elaborate import elaborate
 from .emit.numpy import Variant, emit_numpy
 from .graph import Constant, Program
 from .lower import lower
-from .simplify import algebra, expand, factor, pointwise, stable, stack, tensor
+from .simplify import algebra, expand, factor, loops, pointwise, stable, stack, tensor
 from .simplify.gate import agree
 from .simplify.rewrites import ALL, Rewrites, Rule
 from .source import Source
@@ -31,6 +31,7 @@ PASSES: Mapping[str, Pass] = {
     "stable": stable.stabilise,
     "algebra": algebra.simplify_algebra,
     "expand": expand.expand_rows,
+    "loops": loops.simplify_loops,
     "tensor": tensor.simplify_tensors,
     "pointwise": pointwise.simplify_pointwise,
     "stack": stack.stack_terms,
@@ -39,7 +40,9 @@ PASSES: Mapping[str, Pass] = {
 """The passes that may be left out: each gives a program of the same values."""
 
 RULES: Mapping[str, Rule] = {
-    rule.name: rule for table in (stable, algebra, expand, tensor, pointwise, stack, factor) for rule in table.RULES
+    rule.name: rule
+    for table in (stable, algebra, expand, loops, tensor, pointwise, stack, factor)
+    for rule in table.RULES
 }
 """The rules of the passes, each of which may be left out by its name."""
 
@@ -47,7 +50,7 @@ DTYPES = ("float64", "float32")
 """The types that a module's numbers may have."""
 
 BEFORE = ("stable", "algebra")
-AFTER = ("stable", "algebra", "tensor", "pointwise", "tensor", "pointwise", "tensor")
+AFTER = ("loops", "stable", "algebra", "tensor", "pointwise", "tensor", "pointwise", "tensor")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """When each value is computed, and where it lives: a lowered program in, a `Plan` out.
 
-Every node gets a time. `compile`: a number. `bind`: depends on data alone, computed once. `step`: depends on
-parameters, not on rows. `block`: depends on parameters and rows, computed for each block of rows in reused buffers.
+Every node gets a time. `compile`: a number. `bind`: depends on data alone, computed once; noise lies in arrays that
+are there from then on, and what depends on it is not of this time. `step`: depends on parameters, states or noise, not
+on rows. `block`: on these and on rows, computed for each block of rows in reused buffers.
 `finish`: sums over rows, and what follows from them. Where a value along the rows needs another row's (a sum over
 rows used in each row, a shift along the rows) the rows cannot be cut, and all of it is computed in one piece, at the
 time `step`.
@@ -9,16 +10,19 @@ time `step`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from .arrays import Accumulate, Concat, Flatten, Order, PlaceWindow, Recurrence, Split, Window
 from .functions import where
 from .graph import (
+    LOOPS,
     Axis,
     Constant,
     Contract,
     Gather,
     Index,
+    Last,
     Leaf,
     LinearAlgebra,
     Map,
@@ -26,21 +30,29 @@ from .graph import (
     PlaceSlice,
     Program,
     Relabel,
+    Scan,
     Scatter,
     Size,
     Slice,
+    Steps,
     Stop,
     data_length,
     reachable,
 )
+from .loops import Regions
 from .simplify.cost import elements
 
+IN_VECTOR = ("parameter", "state")
+"""Roles of the leaves that lie in the flat vector."""
+
 TIMES = ("compile", "bind", "step", "block", "finish")
+PREFIXES = {"step": "s", "block": "b", "finish": "f"}
+"""How the names of the buffers of each section begin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """Memory that is allocated once, when data is bound. Its axes stand in the graph's order, the rows first."""
+    """Memory that is allocated once, when data is bound. Its axes stand as `Plan.laid` has them, the rows first."""
 
     name: str
     axes: tuple[Axis, ...]
@@ -53,7 +65,9 @@ class Plan:
     """The nodes of each section in order, and the buffer of each array computed after bind.
 
     `rows` is None where the computation is not cut into blocks. `sums` are the nodes whose blocks are added up. `full`
-    are arrays along all rows whose blocks are results, or hold them. `alias` nodes are views of their operand.
+    are arrays along all rows whose blocks are results, or hold them. `views` are nodes whose value lies in the memory
+    of their operand. `taps` and `slid` are the axes of windows: of their taps and of their positions. The bodies of
+    scans stand in `regions`, and what they leave behind in `places`; rows are not cut where there is a scan.
     """
 
     program: Program
@@ -64,10 +78,34 @@ class Plan:
     sums: frozenset[int]
     full: frozenset[int]
     buffers: dict[int, Buffer]
+    views: frozenset[int]
+    taps: frozenset[str]
+    slid: frozenset[str]
+    regions: Regions
+    places: dict[int, Places]
+
+    def laid(self, axes: Iterable[Axis]) -> tuple[Axis, ...]:
+        """The axes as they stand in memory."""
+        return _laid(axes, self.taps, self.slid)
 
     def time(self, node: Node) -> str:
         """The node's time."""
         return self.times[node.id]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where what a scan leaves behind is written, step by step, in memory that holds all steps or two of them.
+
+    `histories` are the carried leaves, by their number, that are kept at every step; `nexts` and `kept` the nodes that
+    are written where they belong: what is carried, by number, and the values that are read of all steps. `buffers` are
+    those of the other nodes of the body: a node may stand in two bodies.
+    """
+
+    histories: frozenset[int]
+    nexts: dict[int, int]
+    kept: dict[int, Steps]
+    buffers: dict[int, Buffer]
 
 
 def make_plan(program: Program, roots: Sequence[Node], results: Sequence[Node] = (), frugal: bool = False) -> Plan:
@@ -76,9 +114,10 @@ def make_plan(program: Program, roots: Sequence[Node], results: Sequence[Node] =
     Where it is `frugal`, products of data that are wider than the data themselves are formed in each block of rows
     anew, and not kept for all rows.
     """
-    nodes = reachable(roots)
+    regions = Regions(roots)
+    nodes = regions.outside
     rows = program.rows
-    if rows is not None and not _cuttable(nodes, rows):
+    if regions.scans or (rows is not None and not _cuttable(nodes, rows)):
         rows = None
     wide = _wide(nodes, rows) if frugal and rows is not None else frozenset()
     times = _times(nodes, rows, wide)
@@ -93,15 +132,108 @@ def make_plan(program: Program, roots: Sequence[Node], results: Sequence[Node] =
         block = sorted([*sections["block"], *(n for n in sections["finish"] if n.id in sums)], key=lambda n: n.id)
         sections["block"] = tuple(block)
         sections["finish"] = tuple(n for n in sections["finish"] if n.id not in sums)
-    holders = [_holder(node) for node in results]
+    everything = reachable(roots)
+    sliding = [s for node in everything if isinstance(node, Window | PlaceWindow) for s in node.slidings]
+    taps, slid = frozenset(s.taps.name for s in sliding), frozenset(s.along.name for s in sliding)
+    views = _views(everything, program, rows, taps, slid)
+    holders = [_holder(node, views) for node in results]
     full = frozenset(node.id for node in holders if times[node.id] == "block")
-    buffers = _allocate(sections, times, sums, full, roots, rows)
-    return Plan(program, rows, tuple(roots), times, sections, sums, full, buffers)
+    buffers = _allocate(regions, sections, PREFIXES, sums | full, roots, rows, views)
+    places = {}
+    for number, scan in enumerate(regions.scans):
+        times |= {node.id: "step" for node in regions.body(scan).nodes}
+        places[scan.id] = _places(regions, scan, f"loop{number}_", views)
+    for table in (buffers, *(found.buffers for found in places.values())):
+        for key, buffer in table.items():
+            table[key] = replace(buffer, axes=_laid(buffer.axes, taps, slid))
+    return Plan(program, rows, tuple(roots), times, sections, sums, full, buffers, views, taps, slid, regions, places)
 
 
-def is_alias(node: Node) -> bool:
-    """Whether the node's value is a view of its operand's memory."""
-    return isinstance(node, Relabel | Stop | Slice) or is_diagonal(node)
+def _places(regions: Regions, scan: Scan, prefix: str, views: frozenset[int]) -> Places:
+    """A node is written to one place as it is computed; from there it is copied to the others."""
+    body = regions.body(scan)
+    inside = {node.id for node in body.nodes if node.axes and node.id not in views and not isinstance(node, LOOPS)}
+    values = [steps.operands[1] for steps in body.kept]
+    nexts: dict[int, int] = {}
+    histories = set()
+    for part, (leaf, following) in enumerate(zip(scan.carried, scan.nexts, strict=True)):
+        if not leaf.axes:
+            continue
+        if following.id in inside:
+            nexts.setdefault(following.id, part)
+        if leaf in values or (following in values and nexts.get(following.id) == part):
+            histories.add(part)
+    kept = {}
+    for steps in body.kept:
+        value = steps.operands[1]
+        if value.id in inside and value.id not in nexts:
+            kept[value.id] = steps
+    own = frozenset([*nexts, *kept])
+    buffers = _allocate(regions, {"step": body.nodes}, {"step": prefix}, own, [*scan.nexts, *values], None, views)
+    return Places(frozenset(histories), nexts, kept, buffers)
+
+
+# --------------------------------------------------------------------------------------------------------------- memory
+
+
+def _laid(axes: Iterable[Axis], taps: frozenset[str], slid: frozenset[str]) -> tuple[Axis, ...]:
+    """In the graph's order, but the positions of windows last and their taps before them: so a convolution is one
+    product of matrices for each row, and what is done at each position is done to long runs of memory."""
+    if not slid:
+        return tuple(axes)
+    return tuple(sorted(axes, key=lambda axis: 1 if axis.name in taps else 2 if axis.name in slid else 0))
+
+
+def _views(
+    nodes: Sequence[Node], program: Program, rows: str | None, taps: frozenset[str], slid: frozenset[str]
+) -> frozenset[int]:
+    """The nodes whose value is a view of their operand's memory.
+
+    Axes can be merged in place where they lie side by side and the last one moves fastest.
+    """
+    written = {item.leaf.id: item.axes for item in program.inputs}
+    written |= {item.leaf.id: item.axes for item in program.parameters}
+    lying: dict[int, list[str]] = {}  # of what lies in one piece, its axes in the order of memory
+    found: set[int] = set()
+    for node in nodes:
+        own = [axis.name for axis in _laid(node.axes, taps, slid)]
+        below = lying.get(node.operands[0].id) if node.operands else None
+        match node:
+            case Leaf(role="local"):
+                pass  # one step of an array, which may lie in pieces
+            case Steps():
+                inner = node.operands[1].axes
+                lying[node.id] = [node.scan.along.name, *(axis.name for axis in _laid(inner, taps, slid))]
+            case Leaf():
+                names = [axis.name for axis in written.get(node.id, node.axes)]
+                lying[node.id] = list(node.names) if rows in names[1:] else names
+            case Relabel() | Stop():
+                to = dict(node.renamed) if isinstance(node, Relabel) else {}
+                if below is not None:
+                    lying[node.id] = [to.get(name, name) for name in below]
+                found.add(node.id)
+            case Flatten() if below is not None and (start := _beside(below, node)) is not None:
+                lying[node.id] = [*below[:start], node.whole.name, *below[start + len(node.merged) :]]
+                found.add(node.id)
+            case Split():
+                if below is not None:
+                    parts = [axis.name for axis in node.parts]
+                    lying[node.id] = [part for n in below for part in (parts if n == node.whole.name else [n])]
+                found.add(node.id)
+            case Slice() | Window():
+                found.add(node.id)
+            case _ if is_diagonal(node):
+                found.add(node.id)
+            case _:
+                lying[node.id] = own
+    return frozenset(found)
+
+
+def _beside(layout: Sequence[str], node: Flatten) -> int | None:
+    """Where the merged axes start, if they stand side by side in their order."""
+    names = [axis.name for axis in node.merged]
+    start = layout.index(names[0])
+    return start if list(layout[start : start + len(names)]) == names else None
 
 
 def is_diagonal(node: Node) -> bool:
@@ -111,9 +243,9 @@ def is_diagonal(node: Node) -> bool:
     return node.operands[1].axes[0].length == node.along.length and node.operands[1].names[0] in node.operands[0].names
 
 
-def _holder(node: Node) -> Node:
+def _holder(node: Node, views: frozenset[int]) -> Node:
     """The node whose memory holds the value."""
-    while is_alias(node):
+    while node.id in views:
         node = node.operands[0]
     return node
 
@@ -128,7 +260,7 @@ def _cuttable(nodes: Sequence[Node], rows: str) -> bool:
         if not node.trained:
             continue
         here = rows in node.names
-        if here and node.axis(rows).length != base:
+        if here and (node.axis(rows).length != base or node.names[0] != rows):
             return False
         above = any(rows in operand.names for operand in node.operands)
         match node:
@@ -142,11 +274,23 @@ def _cuttable(nodes: Sequence[Node], rows: str) -> bool:
                 return False
             case LinearAlgebra() if rows in (node.rows.name, node.columns.name):
                 return False
+            case Window() | PlaceWindow() if rows in {
+                name for s in node.slidings for name in (s.along.name, s.taps.name)
+            }:
+                return False
+            case Concat() | Accumulate() | Recurrence() | Order() if node.along.name == rows:
+                return False
+            case Flatten() | Split() if rows in (node.whole.name, *(a.name for a in _several(node))):
+                return False
             case Contract() | Scatter():
                 pass
             case _ if above and not here:
                 return False
     return True
+
+
+def _several(node: Flatten | Split) -> tuple[Axis, ...]:
+    return node.merged if isinstance(node, Flatten) else node.parts
 
 
 def _adds_rows(node: Node, rows: str | None) -> bool:
@@ -167,14 +311,21 @@ def _wide(nodes: Sequence[Node], rows: str) -> frozenset[int]:
 
 def _times(nodes: Sequence[Node], rows: str | None, wide: frozenset[int] = frozenset()) -> dict[int, str]:
     times: dict[int, str] = {}
+    drawn: set[int] = set()  # noise, and what depends on it
     for node in nodes:
+        if (isinstance(node, Leaf) and node.role == "noise") or any(o.id in drawn for o in node.operands):
+            drawn.add(node.id)
         if isinstance(node, Constant):
             times[node.id] = "compile"
-        elif isinstance(node, Index | Size) or (isinstance(node, Leaf) and node.role != "parameter"):
+        elif isinstance(node, Index | Size) or (isinstance(node, Leaf) and node.role not in IN_VECTOR):
             times[node.id] = "bind"
-        elif isinstance(node, Leaf):
+        elif isinstance(node, Leaf | Scan | Steps | Last):
             times[node.id] = "step"
-        elif all(times[o.id] in ("compile", "bind") for o in node.operands) and node.id not in wide:
+        elif (
+            node.id not in drawn
+            and node.id not in wide
+            and all(times[o.id] in ("compile", "bind") for o in node.operands)
+        ):
             times[node.id] = "bind"
         elif rows is not None and rows in node.names:
             times[node.id] = "block"
@@ -189,54 +340,57 @@ def _times(nodes: Sequence[Node], rows: str | None, wide: frozenset[int] = froze
 
 
 def _allocate(
-    sections: dict[str, tuple[Node, ...]],
-    times: dict[int, str],
-    sums: frozenset[int],
-    full: frozenset[int],
+    regions: Regions,
+    sections: Mapping[str, Sequence[Node]],
+    prefixes: Mapping[str, str],
+    own: frozenset[int],
     roots: Sequence[Node],
     rows: str | None,
+    views: frozenset[int],
 ) -> dict[int, Buffer]:
-    """A buffer for each array computed after bind; one that nobody reads any more serves the next of its shape."""
+    """A buffer for each array that is computed in the sections, one after another as `prefixes` names them.
+
+    One that nobody reads any more serves the next of its shape; those in `own`, and where their section is a scan's
+    body those that are written where they belong, serve nobody else.
+    """
     last: dict[int, tuple[int, int]] = {}
-    order = [
-        (s, i, node) for s, name in enumerate(("step", "block", "finish")) for i, node in enumerate(sections[name])
-    ]
+    order = [(s, i, node) for s, name in enumerate(prefixes) for i, node in enumerate(sections[name])]
     holder: dict[int, int] = {}  # an alias holds its operand's memory
     for _, _, node in order:
-        holder[node.id] = holder.get(node.operands[0].id, node.operands[0].id) if is_alias(node) else node.id
+        holder[node.id] = holder.get(node.operands[0].id, node.operands[0].id) if node.id in views else node.id
     for s, i, node in order:
-        for operand in node.operands:
+        for operand in regions.operands(node):
             last[holder.get(operand.id, operand.id)] = (s, i)
     for root in roots:
         last[holder.get(root.id, root.id)] = (len(TIMES), 0)
     buffers: dict[int, Buffer] = {}
-    counts = {"step": 0, "block": 0, "finish": 0}
-    for s, section in enumerate(("step", "block", "finish")):
+    for s, (section, prefix) in enumerate(prefixes.items()):
+        count = 0
         free: dict[tuple[object, ...], list[Buffer]] = {}
         for i, node in enumerate(sections[section]):
+            operands = _distinct(regions.operands(node))
             # Views of one array are one: its memory is given back once, and nothing is written over what another reads.
-            held = [holder.get(o.id, o.id) for o in _distinct(node.operands)]
-            alive = {h: o for h, o in zip(held, _distinct(node.operands), strict=True) if last.get(h) == (s, i)}
+            held = [holder.get(o.id, o.id) for o in operands]
+            alive = {h: o for h, o in zip(held, operands, strict=True) if last.get(h) == (s, i)}
             dying = list(alive.values())
-            if isinstance(node, Leaf) or is_alias(node):
+            if isinstance(node, Leaf) or node.id in views:
                 continue
-            if not node.axes:
-                _release(dying, free, buffers, times, section, holder)
+            # The memory of what a scan leaves behind is that of its places.
+            if not node.axes or isinstance(node, LOOPS):
+                _release(dying, free, buffers, prefix, holder)
                 continue
             key = (node.axes, node.dtype)
-            own = node.id in sums or node.id in full
-            overwritten = [o for h, o in alive.items() if held.count(h) == 1 and _may_overwrite(node, o)]
-            _release(overwritten, free, buffers, times, section, holder)
-            if own:
+            overwritten = [o for h, o in alive.items() if held.count(h) == 1 and _may_overwrite(node, o, views)]
+            _release(overwritten, free, buffers, prefix, holder)
+            if node.id in own:
                 buffers[node.id] = Buffer(f"sum_{node.id}", node.axes, node.dtype, False)
             elif free.get(key):
                 buffers[node.id] = free[key].pop()
             else:
                 by_rows = rows is not None and section == "block"
-                prefix = {"step": "s", "block": "b", "finish": "f"}[section]
-                buffers[node.id] = Buffer(f"{prefix}{counts[section]}", node.axes, node.dtype, by_rows)
-                counts[section] += 1
-            _release([o for o in dying if o not in overwritten], free, buffers, times, section, holder)
+                buffers[node.id] = Buffer(f"{prefix}{count}", node.axes, node.dtype, by_rows)
+                count += 1
+            _release([o for o in dying if o not in overwritten], free, buffers, prefix, holder)
     return buffers
 
 
@@ -244,9 +398,9 @@ def _distinct(nodes: Sequence[Node]) -> list[Node]:
     return list({node.id: node for node in nodes}.values())
 
 
-def _may_overwrite(node: Node, operand: Node) -> bool:
+def _may_overwrite(node: Node, operand: Node, views: frozenset[int]) -> bool:
     """Whether a ufunc may write its result over this operand: same shape, read in the same order, in one call."""
-    if not isinstance(node, Map) or operand.axes != node.axes or operand.dtype != node.dtype or is_alias(operand):
+    if not isinstance(node, Map) or operand.axes != node.axes or operand.dtype != node.dtype or operand.id in views:
         return False
     if isinstance(node.expression, where):
         return node.expression.args[2] in node.expression.free_symbols and operand is _symbol_operand(node, 2)
@@ -265,13 +419,10 @@ def _release(
     dying: Sequence[Node],
     free: dict[tuple[object, ...], list[Buffer]],
     buffers: dict[int, Buffer],
-    times: dict[int, str],
-    section: str,
+    prefix: str,
     holder: dict[int, int],
 ) -> None:
     for node in dying:
-        held = holder.get(node.id, node.id)
-        buffer = buffers.get(held)
-        prefix = {"step": "s", "block": "b", "finish": "f"}[section]
+        buffer = buffers.get(holder.get(node.id, node.id))
         if buffer is not None and buffer.name.startswith(prefix) and not buffer.name.startswith("sum_"):
             free.setdefault((buffer.axes, buffer.dtype), []).append(buffer)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import sympy
 from sympy import Expr, Symbol
@@ -21,6 +22,59 @@ def _sigmoid(x: float) -> float:
 
 def _softplus(x: float) -> float:
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+
+
+def _polygamma(n: float, x: float) -> float:
+    import mpmath
+
+    with mpmath.workdps(40):
+        return float(_precise_polygamma(int(n), mpmath.mpf(x)))
+
+
+def _precise_polygamma(order: int, x: Any) -> Any:
+    """In mpmath's numbers. Below 0 by reflection (DLMF 5.15.6): mpmath walks up from there in steps of 1."""
+    import mpmath
+
+    if order == 0 or x > 0:
+        return mpmath.polygamma(order, x)
+    slope = [0, 1]  # of the cotangent, as a polynomial in it, whose own slope is -(1 + cot^2)
+    for _ in range(order):
+        rates = [i * c for i, c in enumerate(slope)][1:]
+        slope = [-(a + b) for a, b in zip([*rates, 0, 0], [0, 0, *rates], strict=True)]
+    reflected = mpmath.polyval(slope[::-1], mpmath.cot(mpmath.pi * (x - mpmath.floor(x))))
+    return (-1) ** order * mpmath.polygamma(order, 1 - x) - mpmath.pi ** (order + 1) * reflected
+
+
+def _lbeta(x: float, y: float) -> float:
+    """In so many digits that what cancels leaves those of a double."""
+    import mpmath
+
+    with mpmath.workdps(40):
+        found = mpmath.loggamma(x) + mpmath.loggamma(y) - mpmath.loggamma(mpmath.mpf(x) + y)
+        return float(found.real)
+
+
+def _polygamma_fall(n: float, x: float, y: float) -> float:
+    import mpmath
+
+    with mpmath.workdps(40):
+        start = mpmath.mpf(x)
+        return float(_precise_polygamma(int(n), start) - _precise_polygamma(int(n), start + y))
+
+
+def _i0_cumulant(n: float, x: float) -> float:
+    """By the derivatives of log(i0), in so many digits that those of a double are left."""
+    import mpmath
+
+    with mpmath.workdps(60):
+        return float((-1) ** int(n) * mpmath.diff(lambda t: mpmath.log(mpmath.besseli(0, t)) - t, x, int(n)))
+
+
+def _log_i0e(x: float) -> float:
+    import mpmath
+
+    with mpmath.workdps(30):
+        return float(mpmath.log(mpmath.besseli(0, abs(x))) - abs(x))
 
 
 def _moment(n: float, x: float, kind: str) -> float:
@@ -76,6 +130,13 @@ MEANINGS: dict[type, Callable[..., float]] = {
     functions.ierfcx: lambda x: 1 / math.sqrt(math.pi) - x * math.exp(x * x) * math.erfc(x),
     functions.log_erfc: lambda x: math.log(math.erfc(x)),
     functions.log_half_erfc: lambda x: math.log(math.erfc(x) / 2),
+    functions.lgamma: math.lgamma,
+    functions.digamma: lambda x: _polygamma(0, x),
+    functions.polygamma: _polygamma,
+    functions.lbeta: _lbeta,
+    functions.polygamma_fall: _polygamma_fall,
+    functions.log_i0e: _log_i0e,
+    functions.i0_cumulant: _i0_cumulant,
     functions.exp_moment: lambda n, x: _moment(n, x, "exp"),
     functions.cos_moment: lambda n, x: _moment(n, x, "cos"),
     functions.log_moment: lambda n, x: _moment(n, x, "log"),

@@ -285,6 +285,11 @@ def param_item(children: Children) -> tree.Parameter:
 
 
 @_rule
+def state_item(children: Children) -> tree.State:
+    return tree.State(_whole(children), children[0].text, _axes(children), _after(children, "="))
+
+
+@_rule
 def const_item(children: Children) -> tree.Constant:
     return tree.Constant(_whole(children), children[0].text, children[2])
 
@@ -317,15 +322,13 @@ def batch(children: Children) -> tree.BatchAxis:
 @_rule
 def assignment(children: Children) -> tree.Assignment:
     names, _, value = children
-    if len(names.value) > 1:
-        help = "give each value a line of its own"
-        raise _Mistake(Diagnostic("E0112", "only a scan gives several values", names.span, help=help))
-    return tree.Assignment(_whole(children), names.value[0], names.span, value)
+    return tree.Assignment(_whole(children), names.value, value)
 
 
 @_rule
 def names(children: Children) -> _Part:
-    return _Part(_whole(children), tuple(child.text for child in children if child.type == "NAME"))
+    found = tuple(tree.Name(child.span, child.text) for child in children if child.type == "NAME")
+    return _Part(_whole(children), found)
 
 
 @_rule
@@ -339,6 +342,12 @@ def objective(children: Children) -> tree.Objective:
 @_rule
 def pattern(children: Children) -> tree.Pattern:
     return tree.Pattern(_whole(children), children[0].text)
+
+
+@_rule
+def update(children: Children) -> tree.Update:
+    state = tree.Name(children[1].span, children[1].text)
+    return tree.Update(_whole(children), state, children[3])
 
 
 @_rule
@@ -384,7 +393,7 @@ def layer(children: Children) -> tree.Layer:
 
 @_rule
 def scan(children: Children) -> tree.Scan:
-    names, axis = children[0].value, children[3]
+    names, axis = tuple(name.name for name in children[0].value), children[3]
     carries = tuple(child for child in children if isinstance(child, tree.Carry))
     return tree.Scan(_whole(children[:-2]), names, axis, carries, children[-1])
 
@@ -409,6 +418,8 @@ def axes(children: Children) -> _Part:
 
 @_rule
 def sized(children: Children) -> tree.AxisName:
+    if children[0].text == "*":
+        return tree.AxisName(_whole(children), children[1].text, rest=True)
     return tree.AxisName(_whole(children), children[0].text, _length(_after(children, ":")))
 
 

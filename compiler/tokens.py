@@ -27,7 +27,7 @@ LONGEST_WORD = 200
 LONGEST_NUMBER = 1000
 """How many characters a number may have."""
 
-STARTERS = frozenset({"axis", "input", "noise", "param", "const", "output", "metric", "use", "batch", "def", "layer"})
+STARTERS = frozenset("axis input noise param state const output metric use batch def layer update".split())
 """Words that begin a statement where a name follows; elsewhere they are names themselves."""
 
 RESERVED = frozenset(

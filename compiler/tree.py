@@ -104,11 +104,15 @@ class Subscript:
 
 @dataclass(frozen=True, slots=True)
 class AxisName:
-    """An axis as it stands in brackets, primes included; `length` where one is written in place (`gate: 4`)."""
+    """An axis as it stands in brackets, primes included; `length` where one is written in place (`gate: 4`).
+
+    `rest` marks a name that stands for any number of axes (`*others`).
+    """
 
     span: Span
     name: str
     length: int | None = None
+    rest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +220,25 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class State:
+    """`running[k] = 0`: kept between steps, and not trained; one of these for each state named."""
+
+    span: Span
+    name: str
+    axes: tuple[AxisName, ...]
+    initial: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """`update running = e`: what a state is after a step of training."""
+
+    span: Span
+    state: Name
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
 class Constant:
     span: Span
     name: str
@@ -224,9 +247,10 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
+    """`x = e`, and `p, q = f(x)`; the names with their places."""
+
     span: Span
-    name: str
-    name_span: Span
+    names: tuple[Name, ...]
     value: Expression
 
 
@@ -348,6 +372,8 @@ Statement = (
     | Input
     | Noise
     | Parameter
+    | State
+    | Update
     | Constant
     | Assignment
     | Definition

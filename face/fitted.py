@@ -1,8 +1,8 @@
 """What a training leaves in its folder, written and read back.
 
-The folder holds the module, `parameters.npz` (each parameter under its name, as the model sees it), `losses.csv` and
-`run.json`. Each file appears whole or not at all. A module that is read back is walked against the compiler's
-allow-list before it runs, and must be the one that `run.json` names.
+The folder holds the module, `parameters.npz` (each parameter and state under its name, as the model sees it),
+`losses.csv` and `run.json`. Each file appears whole or not at all. A module that is read back is walked against the
+compiler's allow-list before it runs, and must be the one that `run.json` names.
 """
 
 from __future__ import annotations
@@ -53,14 +53,19 @@ def save(
     folder: Path,
     module: tuple[str, str],
     parameters: Mapping[str, npt.NDArray[Any]],
-    losses: Sequence[float],
+    losses: Mapping[str, Sequence[float]],
     run: Mapping[str, Any],
 ) -> None:
-    """Write everything; `module` is its file's name and its text. run.json goes last: it vouches for the rest."""
+    """Write everything; `module` is its file's name and its text, `losses` has a column for each objective.
+
+    run.json goes last: it vouches for the rest.
+    """
     name, text = module
     write_text(folder / name, text)
     write_arrays(folder / "parameters.npz", parameters)
-    write_text(folder / "losses.csv", "epoch,loss\n" + "".join(f"{i},{v!r}\n" for i, v in enumerate(losses, 1)))
+    rows = zip(*losses.values(), strict=True)
+    lines = [",".join(["epoch", *losses]), *(",".join([str(i), *map(repr, row)]) for i, row in enumerate(rows, 1))]
+    write_text(folder / "losses.csv", "".join(f"{line}\n" for line in lines))
     whole = {"schema": SCHEMA, **run, "module": name, "module_sha256": _digest(text)}
     write_text(folder / "run.json", json.dumps(whole, indent=2, allow_nan=False) + "\n")
 

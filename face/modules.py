@@ -55,18 +55,31 @@ def options(arguments: Namespace) -> Options:
         constants=dict(arguments.const),
         without=without,
         fast_algebra=arguments.fast_algebra,
-        derivatives=getattr(arguments, "derivatives", ()),
+        derivatives=derivatives(getattr(arguments, "derivatives", None) or ""),
     )
 
 
+def derivatives(words: str) -> tuple[str, ...]:
+    """The derivatives named, each once. Failure ("usage") where there is no such derivative."""
+    from gradc.compiler.derivatives import KINDS
+
+    names = tuple(dict.fromkeys(words.replace(",", " ").split()))
+    for name in names:
+        if name not in KINDS:
+            near = nearest(name, KINDS)
+            help = f"did you mean {near}?" if near else "write, for example, --derivatives hessian,hvp"
+            raise usage(f"there is no derivative {name!a}; there are {', '.join(KINDS)}", help)
+    return names
+
+
 def compile_source(source: Source, chosen: Options) -> Compiled:
-    """The compiled model. ModelError with every mistake found; Failure where it has no derivative that is asked for."""
+    """The compiled model. ModelError with every mistake found; Failure for a derivative that the model lacks."""
     from gradc.compiler.pipeline import UnknownDerivative, compile_model
 
     try:
         return compile_model(source, chosen)
     except UnknownDerivative as error:
-        raise Failure("name", str(error), "ask for derivatives that the model has") from error
+        raise usage(str(error), "leave it out of --derivatives") from error
 
 
 def load(text: str, name: str) -> ModuleType:

@@ -10,7 +10,6 @@ import math
 from pathlib import Path
 
 DTYPES = ("float64", "float32")
-DERIVATIVES = ("grad", "vjp", "jvp", "hvp", "hessian", "jacobian")
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -36,8 +35,8 @@ def add_compiling(parser: argparse.ArgumentParser, dtype: bool = True) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="leave out a pass (stable, algebra, expand, tensor, pointwise, stack, factor, or all) or one of its "
-        "rules, as tensor.merged; may be given several times",
+        help="leave out a pass (stable, algebra, expand, loops, tensor, pointwise, stack, factor, or all) or one of "
+        "its rules, as tensor.merged; may be given several times",
     )
     group.add_argument(
         "--fast-algebra",
@@ -48,23 +47,12 @@ def add_compiling(parser: argparse.ArgumentParser, dtype: bool = True) -> None:
 
 
 def add_derivatives(parser: argparse.ArgumentParser) -> None:
-    """Which derivatives beyond the gradient are meant."""
+    """Functions that the module has besides the gradient."""
     parser.add_argument(
         "--derivatives",
-        type=derivatives,
-        default=(),
-        metavar="NAMES",
-        help="derivatives besides, with commas between them: grad, vjp, jvp, hvp, hessian, jacobian",
+        metavar="NAME,...",
+        help="functions that the module has besides, of grad, vjp, jvp, hvp, hessian and jacobian, as hessian,hvp",
     )
-
-
-def derivatives(word: str) -> tuple[str, ...]:
-    """Names of derivatives, each once, with commas between them."""
-    names = tuple(dict.fromkeys(name.strip() for name in word.split(",")))
-    for name in names:
-        if name not in DERIVATIVES:
-            raise argparse.ArgumentTypeError(f"{name!a} is no derivative; there are {', '.join(DERIVATIVES)}")
-    return names
 
 
 def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol, TextIO
 
@@ -16,7 +16,7 @@ from typing import Protocol, TextIO
 class Progress(Protocol):
     """What a training tells of itself."""
 
-    def __call__(self, epoch: int, loss: float) -> None: ...
+    def __call__(self, epoch: int, *losses: float) -> None: ...
 
 
 def colored(choice: str, stream: TextIO, environment: Mapping[str, str]) -> bool:
@@ -48,38 +48,43 @@ class Terminal:
         print(text, file=sys.stderr, flush=True)
 
     @contextmanager
-    def progress(self, epochs: int) -> Iterator[Progress]:
-        """A bar on a terminal; elsewhere about ten lines of epoch and loss. Call it after each epoch, from 1."""
+    def progress(self, epochs: int, names: Sequence[str] = ("loss",)) -> Iterator[Progress]:
+        """A bar on a terminal; elsewhere about ten lines of epoch and loss. Call it after each epoch, from 1.
+
+        `names` are what the losses are called, in the order in which they are told.
+        """
         if self.interactive and not self.json:
-            with _bar(epochs, self.color) as bar:
+            with _bar(epochs, names, self.color) as bar:
                 yield bar
             return
         every = max(epochs // 10, 1)
         width = len(str(epochs))
 
-        def line(epoch: int, loss: float) -> None:
+        def line(epoch: int, *losses: float) -> None:
             if epoch % every == 0 or epoch == epochs:
-                self.message(
-                    f"epoch {epoch:>{width}}  loss {loss:.6f}"
-                    if 1e-3 <= abs(loss) < 1e6
-                    else f"epoch {epoch:>{width}}  loss {loss:.6e}"
-                )
+                told = (f"{name} {_shown(loss)}" for name, loss in zip(names, losses, strict=True))
+                self.message("  ".join([f"epoch {epoch:>{width}}", *told]))
 
         yield line
 
 
+def _shown(loss: float) -> str:
+    return f"{loss:.6f}" if 1e-3 <= abs(loss) < 1e6 else f"{loss:.6e}"
+
+
 @contextmanager
-def _bar(epochs: int, color: bool) -> Iterator[Progress]:
+def _bar(epochs: int, names: Sequence[str], color: bool) -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     console = Console(file=sys.stderr, no_color=not color, highlight=False)
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]}"), TimeRemainingColumn())
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[losses]}"), TimeRemainingColumn())
     with Bar(*columns, console=console) as bar:
-        task = bar.add_task("training", total=epochs, loss="")
+        task = bar.add_task("training", total=epochs, losses="")
 
-        def advance(epoch: int, loss: float) -> None:
-            bar.update(task, completed=epoch, loss=f"{loss:.6g}")
+        def advance(epoch: int, *losses: float) -> None:
+            told = "  ".join(f"{name} {loss:.6g}" for name, loss in zip(names, losses, strict=True))
+            bar.update(task, completed=epoch, losses=told)
 
         yield advance

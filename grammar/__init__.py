@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-LIBRARIES = ("nn",)
-"""What `use` can take names from; the library `nn` is `nn.model`."""
+LIBRARIES = ("stats", "loss", "nn")
+"""What `use` can take names from; the library `nn` is `nn.model`. Each may use those that stand before it."""
 
 
 def text(name: str) -> str:

@@ -1,7 +1,7 @@
 """What happens after compilation: parameters, optimisers, the loop, data. It needs NumPy, and never the compiler."""
 
 from .data import read_columns
-from .errors import DataError, Diverged, NothingToDifferentiate, SeedMissing
+from .errors import DataError, Diverged, NothingToDifferentiate, SeedMissing, SeveralObjectives
 from .fit import Fit, fit
 from .optim import SGD
 from .parameter import Parameter
@@ -16,6 +16,7 @@ __all__ = [
     "Parameter",
     "SeedMissing",
     "Session",
+    "SeveralObjectives",
     "fit",
     "read_columns",
 ]

@@ -37,10 +37,21 @@ class NothingToDifferentiate(ValueError):
 
 
 @dataclass(eq=False)
+class SeveralObjectives(ValueError):
+    """A loss or a backward pass without a name, of a model that has several objectives."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"the model has several objectives: name one of {', '.join(self.names)}"
+
+
+@dataclass(eq=False)
 class Diverged(ArithmeticError):
     """A loss or a gradient that is not finite. `theta` is the last vector at which both were.
 
-    `step` counts from 0; `parameter` is the first whose gradient is not finite, None where the loss itself is not.
+    `step` counts from 0; `parameter` is the first whose gradient is not finite, None where the loss itself is not;
+    `objective` is the one whose step it was, None where there is one only.
     """
 
     step: int
@@ -48,11 +59,13 @@ class Diverged(ArithmeticError):
     loss: float
     parameter: str | None
     theta: npt.NDArray[Any]
+    objective: str | None = None
 
     def __str__(self) -> str:
+        what = "the loss" if self.objective is None else self.objective
         if self.parameter is None:
-            return f"the loss is {self.loss} at step {self.step}"
-        return f"the gradient of {self.parameter} is not finite at step {self.step}, where the loss is {self.loss:.6g}"
+            return f"{what} is {self.loss} at step {self.step}"
+        return f"the gradient of {self.parameter} is not finite at step {self.step}, where {what} is {self.loss:.6g}"
 
 
 @dataclass(eq=False)

@@ -6,6 +6,7 @@ nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -77,12 +78,15 @@ class SGD:
             self._move(place, self.session.grad, first=False)
         self._started.update(p.name for p in active)
 
-    def descend(self, gradient: Array) -> None:
-        """Move every parameter that requires a gradient by one computed for all: the loop's step."""
-        active = [p for p in self.session.parameters.values() if p.requires_grad]
-        fresh = not self._started.issuperset(p.name for p in active)
-        for place in _joined([p.place for p in active]):
-            self._move(place, gradient, first=fresh)
+    def descend(self, gradient: Array, over: Iterable[str] | None = None) -> None:
+        """Move every parameter that requires a gradient, or those `over` names: the loop's step."""
+        chosen = None if over is None else frozenset(over)
+        active = [
+            p for p in self.session.parameters.values() if p.requires_grad and (chosen is None or p.name in chosen)
+        ]
+        for first in (True, False):
+            for place in _joined([p.place for p in active if (p.name not in self._started) == first]):
+                self._move(place, gradient, first)
         self._started.update(p.name for p in active)
 
     def plain(self) -> bool:

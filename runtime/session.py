@@ -1,7 +1,8 @@
 """A model at one point: parameters with gradients that accumulate, as people know them from PyTorch.
 
-Takes an emitted module and data; gives named parameters as views of one flat vector, `forward` for the loss, and
-`backward` from the objective or from any output.
+Takes an emitted module and data; gives named parameters as views of one flat vector, `forward` for the loss,
+`backward` from an objective or from any output, and for models that need it `draw` and `advance`: noise before a step,
+states after it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import NothingToDifferentiate, SeedMissing
+from .errors import NothingToDifferentiate, SeedMissing, SeveralObjectives
 from .parameter import Parameter
 
 Array = npt.NDArray[Any]
@@ -22,7 +23,8 @@ Array = npt.NDArray[Any]
 class Session:
     """`module` bound to `data`. `theta` (a flat vector) is where it starts, else the model's own start from `seed`.
 
-    Raises the module's DataError where the data do not fit.
+    `objective` picks one of several; `objectives` are those that are bound. `states` are views of the vector. Raises
+    the module's DataError where the data do not fit.
     """
 
     def __init__(
@@ -39,34 +41,61 @@ class Session:
         self.theta: Array = np.array(start, dtype=module.DTYPE)
         self.grad: Array = np.zeros_like(self.theta)
         self._found: Array = np.empty_like(self.theta)
-        self.objective = module.bind(data, objective) if module.OBJECTIVES else None
-        self.name = objective or next(iter(module.OBJECTIVES), None)
-        trained = module.OBJECTIVES[self.name]["over"] if self.name else tuple(module.PARAMETERS)
-        self.parameters: dict[str, Parameter] = {
-            name: Parameter(
-                name, place, self.theta[place].reshape(shape), name in trained, self.grad[place].reshape(shape)
-            )
-            for name, (place, shape) in module.layout(data).items()
+        chosen = tuple(module.OBJECTIVES) if objective is None else (objective,)
+        self.objectives: dict[str, Any] = {name: module.bind(data, name) for name in chosen}
+        trained = {name for key in chosen for name in module.OBJECTIVES[key]["over"]} or set(module.PARAMETERS)
+        layout = module.layout(data)
+        self.parameters: dict[str, Parameter] = {}
+        for name in module.PARAMETERS:
+            place, shape = layout[name]
+            value, grad = self.theta[place].reshape(shape), self.grad[place].reshape(shape)
+            self.parameters[name] = Parameter(name, place, value, name in trained, grad)
+        self.states: dict[str, Array] = {
+            name: self.theta[layout[name][0]].reshape(layout[name][1]) for name in module.STATES
         }
 
-    def forward(self) -> float:
-        """The loss at the parameters as they are."""
-        if self.objective is None:
-            raise NothingToDifferentiate(None, tuple(self.module.OUTPUTS))
-        loss, _ = self.objective(self.theta, self._found)
+    def draw(self, seed: int, step: int) -> None:
+        """Draw the noise of a step, where the model has some; at first it is that of step 0 of seed 0."""
+        if self.module.NOISE:
+            for objective in self.objectives.values():
+                objective.draw(seed, step)
+
+    def forward(self, name: str | None = None) -> float:
+        """The loss at the parameters as they are; `name` is that of the objective, where there are several."""
+        loss, _ = self.objectives[self._one(name)](self.theta, self._found)
         return float(loss)
+
+    def advance(self, name: str | None = None) -> None:
+        """Write what the last pass through an objective has made of the states, where the model has some."""
+        if self.module.STATES:
+            self.objectives[self._one(name)].advance(self.theta)
+
+    def _one(self, name: str | None) -> str:
+        """The objective of that name, or the only one."""
+        if name is None and len(self.objectives) > 1:
+            raise SeveralObjectives(tuple(self.objectives))
+        found = name or next(iter(self.objectives), None)
+        if found not in self.objectives:
+            raise NothingToDifferentiate(name, tuple(self.objectives) or tuple(self.module.OUTPUTS))
+        return found
 
     def backward(self, seed: Any = None, name: str | None = None) -> None:
         """Add to each parameter's `grad` the gradient of the objective, or of the output `name` for a cotangent `seed`.
 
-        A seed has the output's shape; a scalar needs none. Raises SeedMissing or NothingToDifferentiate.
+        `name` may also be that of an objective, and must be where there are several; then what it does not train gets
+        nothing. A seed has the output's shape; a scalar needs none. Raises SeedMissing, NothingToDifferentiate or
+        SeveralObjectives.
         """
-        if name is None and self.objective is not None:
-            self.objective(self.theta, self._found)
+        reached = tuple(self.parameters)
+        if (name is None and self.objectives) or (name in self.objectives and name not in self.module.OUTPUTS):
+            objective = self._one(name)
+            self.objectives[objective](self.theta, self._found)
             found = self._found if seed is None else self._found * float(seed)
+            reached = self.module.OBJECTIVES[objective]["over"]
         else:
             found = self._pulled_back(seed, name)
-        for parameter in self.parameters.values():
+        for key in reached:
+            parameter = self.parameters[key]
             if parameter.requires_grad:
                 parameter.accumulate(found[parameter.place].reshape(parameter.value.shape))
 
@@ -92,6 +121,6 @@ class Session:
             parameter.zero_grad(set_to_none)
 
     def values(self) -> dict[str, Array]:
-        """The parameters by name as the model sees them, bounds applied."""
+        """The parameters and states by name as the model sees them, bounds applied."""
         found: dict[str, Array] = self.module.unpack(self.theta, self.data)
         return found

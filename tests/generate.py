@@ -17,6 +17,7 @@ T = TypeVar("T")
 Axes = Mapping[str, str]  # from an axis to what is left of it: "" (all), "less" (one fewer), "half", "two"
 
 DECLARED = {"k": 3, "j": 2, "v": 4}
+TAPS = {"tap": 2, "tip": 3}
 SLICES = {
     "": ("::-1",),
     "less": ("1:", ":-1", ":0:-1", "-2::-1"),
@@ -27,12 +28,14 @@ SLICES = {
 ANYWHERE = (
     *("sin", "cos", "tanh", "atan", "sigmoid", "softplus", "relu", "abs", "asinh", "step", "sign", "floor", "ceil"),
     *("leaky_relu", "elu", "gelu", "silu", "mish", "softsign", "selu", "log_sigmoid"),
+    *("gelu_tanh", "celu", "hardtanh", "hardswish", "tanhshrink", "softshrink", "log_i0e"),
 )
 INSIDE = ("asin", "acos", "atanh", "tan", "sinh", "cosh", "exp", "expm1")  # of what lies between -1 and 1
-POSITIVE = ("log", "sqrt", "log1p", "log2", "log10")
+POSITIVE = ("log", "sqrt", "log1p", "log2", "log10", "lgamma", "digamma", "trigamma")
 LIBRARY = (
     *("mse", "mae", "huber", "cross_entropy", "binary_cross_entropy", "logistic_loss", "hinge", "gaussian_nll"),
     *("gelu", "silu", "mish", "softsign", "selu", "log_sigmoid", "logaddexp"),
+    *("gelu_tanh", "celu", "hardtanh", "hardswish", "tanhshrink", "softshrink"),
     *("Linear", "LayerNorm", "RMSNorm", "Embedding"),
 )
 
@@ -73,6 +76,8 @@ class Writer:
     values: list[Value] = field(default_factory=list)
     callees: list[Callee] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
+    taps: set[str] = field(default_factory=set)
+    modes: bool = False  # whether the model speaks of `training`
     leaves: list[Value] = field(default_factory=list)  # inputs of numbers and parameters
     derived: bool = False
     budget: int = 40
@@ -188,6 +193,8 @@ class Writer:
     def truth(self, within: Axes, depth: int) -> Value:
         self.budget -= 1
         known = self.candidates(within, lambda v: v.type == "bool")
+        if self.modes and self.maybe(25):
+            return Value("training", {}, "bool")
         choice = self.draw(st.integers(0, 9)) if depth > 0 and self.budget > 0 else 0
         if choice <= 1 and known:
             placed = self.placed(self.one(known), within)
@@ -515,6 +522,79 @@ def _algebra(w: Writer, within: Axes, depth: int) -> Value | None:
     return Value(f"({form.format(axis, matrix.text)})", matrix.axes)
 
 
+def _window(w: Writer, within: Axes, depth: int) -> Value | None:
+    """A sum or another reduction over taps, along an axis that stays or along one that is summed too."""
+    reduction = w.one(("sum", "sum", "mean", "max", "min", "prod", "logsumexp"))
+    kinds = {"": ("same",), "less": ("tap",), "half": ("half",)}
+    staying = [axis for axis, kind in within.items() if kind in kinds]
+    new = {} if staying and w.maybe(60) else w.fresh(within)
+    if not new and not staying:
+        return None
+    axis = next(iter(new)) if new else w.one(sorted(staying))
+    inner = w.along(w.number({**within, axis: ""}, depth), axis, "")
+    tap, options = w.one(tuple(TAPS)), w.one((', pad="same"', ", pad=2, stride=2", ", pad=1, dilation=2", ", 3, 1, 1"))
+    if not new and within[axis] == "":
+        options = w.one((', pad="same"', ', dilation=2, pad="same"'))
+    elif not new and within[axis] == "less":
+        tap, options = "tap", ""
+    elif not new:
+        options = ', stride=2, pad="same"'
+    w.taps.add(tap)
+    kernel = w.one(("", f" * (0.5 + index[{tap}])", f" * cos(index[{tap}] * {{}})"))
+    other = w.number({a: b for a, b in within.items() if a != axis}, 0) if "{}" in kernel else Value("", {})
+    window = f"window[{axis}: {tap}]({inner.text}{options}){kernel.format(other.text)}"
+    axes = {**other.axes, **inner.axes}
+    if new:
+        return Value(f"{reduction}[{axis}, {tap}]({window})", {a: b for a, b in axes.items() if a != axis})
+    return Value(f"{reduction}[{tap}]({window})", {**axes, axis: within[axis]})
+
+
+def _concat(w: Writer, within: Axes, depth: int) -> Value | None:
+    whole = [axis for axis, kind in within.items() if not kind]
+    if not whole:
+        return None
+    axis = w.one(sorted(whole))
+    parts = [w.along(w.number(within, depth - i), axis, "") for i in range(2)]
+    cut = w.one(((":1", "1:"), (":-1", "-1:"), ("0:1", ":0:-1")))
+    texts = [f"({part.text})[{axis} = {piece}]" for part, piece in zip(parts, cut, strict=True)]
+    return Value(f"concat[{axis}]({', '.join(texts)})", {**parts[0].axes, **parts[1].axes})
+
+
+def _flat(w: Writer, within: Axes, depth: int) -> Value | None:
+    """Two axes as one, and taken apart again or summed."""
+    whole = [axis for axis, kind in within.items() if not kind]
+    staying = len(whole) >= 2 and w.maybe(60)
+    free = [axis for axis in w.axes if axis not in within]
+    if not staying and len(free) < 2:
+        return None
+    first = w.one(sorted(whole) if staying else free)
+    second = w.one([axis for axis in (sorted(whole) if staying else free) if axis != first])
+    inner = w.number({**within, first: "", second: ""}, depth)
+    inner = w.along(w.along(inner, first, ""), second, "")
+    name = f"m{first}{second}".replace("'", "p")
+    flat = f"flatten[({first}, {second}) -> {name}]({inner.text})"
+    flat = w.one((flat, f"cumsum[{name}]({flat})", f"({flat})[{name} = ::-1]", f"sin({flat})"))
+    if staying:
+        return Value(f"split[{name} -> ({first}, {second})]({flat})", inner.axes)
+    reduction = w.one(("sum", "mean", "max", "logsumexp"))
+    return Value(f"{reduction}[{name}]({flat})", _without(inner, first, second))
+
+
+def _running(w: Writer, within: Axes, depth: int) -> Value | None:
+    if not within:
+        return None
+    axis = w.one(sorted(within))
+    inner = w.along(w.number(within, depth), axis, within[axis])
+    form = w.one(("cumsum[{1}]({0})", "cumprod[{1}]({0})", "cumprod[{1}](relu({0}))", "sort"))
+    if form == "sort":
+        # Apart from each other, so that rounding does not decide how they are ordered.
+        apart = f"0.37 * index[{axis}]" + (f"[{axis} = {SLICES[within[axis]][0]}]" if within[axis] else "")
+        order = f"argsort[{axis}](sin({inner.text}) + {apart})"
+        form = w.one(("sort[{1}](sin({0}) + {2})", "({0})[{1} = {3}]")).format(inner.text, axis, apart, order)
+        return Value(form if not within[axis] else f"sort[{axis}](sin({inner.text}) + {apart})", inner.axes)
+    return Value(form.format(inner.text, axis), inner.axes)
+
+
 def _derivative(w: Writer, within: Axes, depth: int) -> Value | None:
     """A derivative, one in a model, by a parameter or an input; of something that is made to depend on it."""
     if not w.leaves or w.derived:
@@ -540,6 +620,7 @@ PRODUCTIONS: tuple[Callable[[Writer, Axes, int], Value | None], ...] = (
     *(_two, _mixed, _power, _power, _sum, _sum, _sum, _sum, _matrix, _matrix, _reduce, _reduce, _softmax, _softmax),
     *(_gather, _gather, _slice, _slice, _rename, _rename, _conditional, _conditional, _guarded, _by_hand, _call, _call),
     *(_library, _held, _counted, _algebra, _algebra, _derivative, _derivative),
+    *(_window, _window, _concat, _flat, _running, _running),
 )
 
 
@@ -577,6 +658,16 @@ PARAMETERS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("z", ("j",), " < 2"),
     ("o", (), " >= 0.25"),
 )
+
+NOISE: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("eps", ("n", "k")),
+    ("rain", ("n", "t")),
+    ("dust", ("j",)),
+    ("xi", ()),
+)
+DRAWN = ("normal(0, 1)", "normal(1, std=0.5)", "uniform(-1, 1)", "bernoulli(0.3)", "exponential(2)")
+
+STATES: tuple[tuple[str, tuple[str, ...]], ...] = (("kept", ("k",)), ("grid", ("k", "j")), ("count", ()))
 
 STARTS: Mapping[str, tuple[str, ...]] = {
     "": ("", " = 0.3", " ~ normal(0, 1)", " ~ uniform(-1, 1)", " ~ glorot()", " ~ he()", " ~ normal(0, std=0.5)"),
@@ -638,6 +729,8 @@ def models(draw: Any, rows: bool | None = None, depth: int = 3) -> str:
     if w.maybe(40):
         declarations.append(f"const l2 = {w.one(('1e-3', '0.5', '2 * 0.25'))}")
         w.values.append(Value("l2", {}))
+    states = _between_steps(w, declarations, known)
+    w.modes = w.maybe(20)
     lines += declarations
     w.axes = [*sorted(known - {"t"}, reverse=True), *(["t"] if "t" in known else []), "k'", "s"]
     if w.maybe(15):
@@ -645,6 +738,9 @@ def models(draw: Any, rows: bool | None = None, depth: int = 3) -> str:
 
     _functions(w, lines)
     _layers(w, lines)
+
+    for i in range(w.one((0, 0, 0, 1, 1, 2))):
+        _scan(w, lines, f"r{i}", "", 2)
 
     for i in range(w.one((1, 2, 2, 3))):
         chosen = w.some(w.axes, 30)[:3]
@@ -654,14 +750,54 @@ def models(draw: Any, rows: bool | None = None, depth: int = 3) -> str:
         lines.append(f"h{i} = {value.text}")
         w.values += [Value(f"h{i}", value.axes)] * 3
 
+    _pair(w, lines)
+
     parameter = w.one(parameters)
     lines.append(f"{_objective(w, parameter, depth)}{_over(w, parameter, parameters)}")
+    if w.maybe(15):
+        parameter = w.one(parameters)
+        lines.append(f"{_objective(w, parameter, depth - 1, 'other = ')}{_over(w, parameter, parameters)}")
+    for name, axes in states:
+        w.budget = 8
+        lines.append(f"update {name} = 0.9 * {name} + 0.1 * {w.number(dict.fromkeys(axes, ''), 2).text}")
     for i in range(w.one((0, 1, 1, 2))):
         lines.append(f"output out{i} = {_output(w)}")
     for i in range(w.one((0, 0, 1, 2))):
         lines.append(f"metric m{i} = {_metric(w)}")
     used = [f"use {', '.join(f'nn.{name}' for name in LIBRARY if name in w.used)}"] if w.used else []
-    return "\n".join([*used, *lines, ""])
+    taps = [f"axis {', '.join(f'{tap}: {n}' for tap, n in TAPS.items() if tap in w.taps)}"] if w.taps else []
+    return "\n".join([*used, *taps, *lines, ""])
+
+
+def _between_steps(w: Writer, declarations: list[str], known: set[str]) -> list[tuple[str, tuple[str, ...]]]:
+    """Noise and states; the states that are to be updated."""
+    for name, axes in w.some([entry for entry in NOISE if set(entry[1]) <= known], 12):
+        order = list(w.draw(st.permutations(axes)))
+        declarations.append(f"noise {name}{_axes(order)} ~ {w.one(DRAWN)}")
+        w.values.append(Value(name, dict.fromkeys(order, "")))
+    states = w.some(STATES, 10)
+    for name, axes in states:
+        declarations.append(f"state {name}{_axes(axes)}{w.one(('', ' = 0.5'))}")
+        w.values.append(Value(name, dict.fromkeys(axes, "")))
+    return [state for state in states if w.maybe(80)]
+
+
+def _axes(names: Sequence[str]) -> str:
+    return f"[{', '.join(names)}]" if names else ""
+
+
+def _pair(w: Writer, lines: list[str]) -> None:
+    """A function of two values, and what it gives for one argument."""
+    if not w.maybe(12):
+        return
+    lines += ["def pair[a](a0[a]):", "    lower = min[a](a0)", "    return lower, a0 - lower"]
+    axis = w.one(w.axes)
+    others = [other for other in w.axes if other != axis]
+    within = {axis: "", **dict.fromkeys(w.some(others, 20)[:1], "")}
+    w.budget = 8
+    inner = w.along(w.number(within, 2), axis, "")
+    lines.append(f"low, rest = pair[{axis}]({inner.text})")
+    w.values += [Value("low", _without(inner, axis)), Value("rest", inner.axes)]
 
 
 def _functions(w: Writer, lines: list[str]) -> None:
@@ -713,7 +849,65 @@ def _layers(w: Writer, lines: list[str]) -> None:
         w.callees += [Callee("fc", 0, ("j",), ("k",))] * 2
 
 
-def _objective(w: Writer, parameter: tuple[str, tuple[str, ...], str], depth: int) -> str:
+def _scan(w: Writer, lines: list[str], name: str, indent: str, depth: int) -> None:
+    """A scan of one or two carried values, each step of which stays between -2 and 2; perhaps with one in it."""
+    plain = [axis for axis in w.axes if axis in ("n", "t", "k", "j", "v")]
+    if not plain:
+        return
+    along = w.one(plain)
+    outer, outer_axes, outer_callees = w.values, w.axes, w.callees
+    w.axes = [axis for axis in outer_axes if root(axis) != root(along)]
+    w.callees = [c for c in w.callees if along not in (*c.given, *c.gives)]
+    carried = []
+    starts = []
+    for i in range(w.one((1, 1, 2))):
+        axes = dict.fromkeys(w.some(w.axes, 25)[:2], "")
+        w.budget = 3
+        w.values = [v for v in outer if along not in v.axes]
+        start = w.number(axes, 1)
+        whole = f" * ones[{', '.join(axes)}]" if axes else ""
+        starts.append(f"{name}c{i} = {w.one(('0', '0.5', f'tanh({start.text})'))}{whole}")
+        carried.append(Value(f"{name}c{i}", axes))
+    w.values = [
+        Value(v.text, _without(v, along), v.type, v.along, v.positive) if v.axes.get(along) == "" else v
+        for v in outer
+        if not v.axes.get(along)
+    ]
+    w.values += carried * 4
+    several = w.maybe(25)
+    lines.append(f"{indent}{name}{f', {name}b' if several else ''} = scan {along} with {', '.join(starts)}:")
+    inner = indent + "    "
+    if depth > 1 and w.maybe(20):
+        _scan(w, lines, f"{name}i", inner, depth - 1)
+    if w.maybe(50):
+        w.budget = 5
+        value = w.number(dict.fromkeys(w.some(w.axes, 25)[:2], ""), 2)
+        lines.append(f"{inner}{name}z = {value.text}")
+        w.values += [Value(f"{name}z", value.axes)] * 2
+    for carry in carried:
+        w.budget = 6
+        value = w.number(carry.axes, 2)
+        forms = (
+            "tanh({1})",
+            "tanh({0} + {1})",
+            "0.5 * {0} + sin({1})",
+            "0.9 * {0} - 0.1 * tanh({1})",
+            "{0} * cos({1})",
+        )
+        form = w.one(forms)
+        lines.append(f"{inner}{carry.text} = {form.format(carry.text, _closed(value).text)}")
+    yielded = []
+    for _ in range(2 if several else 1):
+        w.budget = 4
+        value = w.number(dict.fromkeys(w.some(w.axes, 25)[:2], ""), 1)
+        yielded.append(w.one((carried[0], carried[-1], value)))
+    lines.append(f"{inner}yield {', '.join(value.text for value in yielded)}")
+    w.values, w.axes, w.callees = outer, outer_axes, outer_callees
+    names = (name, f"{name}b")
+    w.values += [Value(n, {along: "", **value.axes}) for n, value in zip(names, yielded, strict=False)] * 2
+
+
+def _objective(w: Writer, parameter: tuple[str, tuple[str, ...], str], depth: int, named: str | None = None) -> str:
     """A scalar that surely depends on the parameter."""
     w.budget = 24
     new = w.fresh({})
@@ -724,7 +918,7 @@ def _objective(w: Writer, parameter: tuple[str, tuple[str, ...], str], depth: in
     name, axes, _ = parameter
     own = f"{name}^2" if not axes else w.one((f"sum({name}^2)", f"mean(cos({name}))", f"sum({name} * {name})"))
     sense = w.one(("minimize", "minimize", "minimize", "maximize"))
-    named = w.one(("", "", "cost = "))
+    named = w.one(("", "", "cost = ")) if named is None else named
     return f"{sense} {named}{whole} + {w.one(('0.1', '1'))} * {own}"
 
 

@@ -49,7 +49,8 @@ def lengths_of(module: types.ModuleType, lengths: Mapping[str, int] | None = Non
     chosen = lengths or {}
     for axis, declared in module.AXES.items():
         found[axis] = declared or chosen.get(axis) or (ROWS if axis == module.ROWS else LENGTH)
-    for entry in (*module.INPUTS.values(), *module.PARAMETERS.values()):
+    tables = (module.INPUTS, module.NOISE, module.PARAMETERS, module.STATES)
+    for entry in (entry for table in tables for entry in table.values()):
         for length in entry["shape"]:
             if isinstance(length, str):
                 found.setdefault(length, chosen.get(length) or (ROWS if length == module.ROWS else LENGTH))
@@ -57,7 +58,7 @@ def lengths_of(module: types.ModuleType, lengths: Mapping[str, int] | None = Non
 
 
 def sample(module: types.ModuleType, seed: int = 0, lengths: Mapping[str, int] | None = None) -> Data:
-    """Data for every input: normal numbers, indexes within their axis, truth values."""
+    """Data for every input: normal numbers, indexes within their axis, truth values. Noise stands among them, drawn."""
     random = np.random.default_rng(seed)
     known = lengths_of(module, lengths)
     data: Data = {}
@@ -69,6 +70,8 @@ def sample(module: types.ModuleType, seed: int = 0, lengths: Mapping[str, int] |
             data[name] = random.integers(0, known[entry["index"]], shape)
         else:
             data[name] = random.normal(size=shape)
+    if module.NOISE:
+        data |= module.noise(data, seed)
     return data
 
 
@@ -126,10 +129,25 @@ class Truth:
     @cached_property
     def loss_and_gradient(self) -> tuple[float, Array]:
         """Of the first objective, as `bind(data)(theta)` gives them."""
-        objective = self.program.objectives[0]
-        gradients = self.program.gradients[objective.name]
-        value, *rest = self._values([objective.value, *gradients.values()])
-        return float(value[()]), self._flat(gradients, dict(zip(gradients, rest, strict=True)))
+        return self.steps[self.program.objectives[0].name][:2]
+
+    @cached_property
+    def steps(self) -> dict[str, tuple[float, Array, Array]]:
+        """Of each objective: as `bind(data, name)(theta)` gives them, and the vector with the updates of states."""
+        found = {}
+        for objective in self.program.objectives:
+            gradients = self.program.gradients[objective.name]
+            value, *rest = self._values([objective.value, *gradients.values()])
+            after = np.array(self.theta, dtype=np.float64)
+            written = {state.name: state for state in self.program.states}
+            nodes = dict(objective.updates)
+            for (name, node), update in zip(nodes.items(), self._values(list(nodes.values())), strict=True):
+                at, shape = self.places[name]
+                axes = [axis.name for axis in written[name].axes]
+                after[at] = aligned(update, node, axes, shape).astype(np.float64).reshape(-1)
+            gradient = self._flat(gradients, dict(zip(gradients, rest, strict=True)))
+            found[objective.name] = float(value[()]), gradient, after
+        return found
 
     @cached_property
     def outputs(self) -> Data:
@@ -161,9 +179,9 @@ class Truth:
         values = self._values(list(self.program.pullback.values()), more)
         return self._flat(self.program.pullback, dict(zip(self.program.pullback, values, strict=True)))
 
-    def numeric(self, most: int | None = None) -> tuple[Array, Array, Array]:
-        """By differences alone: coordinates of theta, the derivative at each, and its error."""
-        objective = self.program.objectives[0]
+    def numeric(self, most: int | None = None, at: int = 0) -> tuple[Array, Array, Array]:
+        """By differences alone: coordinates of theta, the derivative of an objective at each, and its error."""
+        objective = self.program.objectives[at]
         found = numeric_gradient(
             self.program, objective.value, self.data, self.parameters, objective.over, most, self.digits
         )

@@ -73,3 +73,28 @@ def test_data_are_positive_where_the_model_needs_them_so(tmp_path: Path, capsys:
     model.write_text("input x[n]\nparam w = 1\nminimize mean((w * log(x))^2)\n")
     assert main(["check", str(model), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["result"]["data"] == "positive"
+
+
+MODELS = Path(__file__).parent / "models"
+
+
+@pytest.mark.parametrize("name", ["gan", "regularised"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_noise_is_drawn_once_and_states_are_compared(name: str, dtype: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(MODELS / f"{name}.model"), "--dtype", dtype, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["result"]["checks"]
+    assert {row["objective"] for row in rows} == ({"judge", "forge"} if name == "gan" else {"loss"})
+    updated = [row["parameter"] for row in rows if row["method"] == "update"]
+    assert updated == ([] if name == "gan" else ["norm.running_mean", "norm.running_var"])
+
+
+def test_a_wrong_update_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def wrong(*arguments: object) -> object:
+        compiled = compile_source(*arguments)  # type: ignore[arg-type]
+        lie = compiled.module.replace("] = self._updated", "] = self._updated * 1.000001")
+        object.__setattr__(compiled, "module", lie)
+        return compiled
+
+    monkeypatch.setattr(check, "compile_source", wrong)
+    assert main(["check", str(MODELS / "regularised.model")]) == 1
+    assert "differ in what a step of loss makes of norm.running_mean" in capsys.readouterr().err

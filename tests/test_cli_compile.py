@@ -99,3 +99,21 @@ def test_the_help_names_every_pass(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_unknown_pass_is_usage(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compile", str(model), "--without", "tensors"]) == 2
     assert "did you mean tensor?" in capsys.readouterr().err
+
+
+def test_derivatives_on_request(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compile", str(model), "-o", "-"]) == 0
+    assert "def hessian(" not in capsys.readouterr().out
+    assert main(["compile", str(model), "-o", "-", "--derivatives", "hessian,hvp"]) == 0
+    text = capsys.readouterr().out
+    assert "def hessian(" in text
+    assert "def hvp(" in text
+    assert "def jacobian(" not in text
+    assert main(["compile", str(model), "-o", "-", "--derivatives", "hesian"]) == 2
+    told = capsys.readouterr().err
+    assert "there is no derivative 'hesian'" in told
+    assert "did you mean hessian?" in told
+    alone = model.with_name("alone.model")
+    alone.write_text("param w = 1\nminimize w^2\n")
+    assert main(["compile", str(alone), "-o", "-", "--derivatives", "jacobian"]) == 2
+    assert "the model has no jacobian" in capsys.readouterr().err

@@ -57,3 +57,27 @@ def test_the_stages_are_shown_in_order(capsys: pytest.CaptureFixture[str]) -> No
     assert "differentiate" in heads
     assert main(["inspect", DECAY, "--stages", "--json"]) == 0
     assert [s["stage"] for s in json.loads(capsys.readouterr().out)["result"]["stages"]] == heads
+
+
+def test_what_changes_between_steps_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    model = Path(__file__).parent / "models" / "regularised.model"
+    assert main(["inspect", str(model)]) == 0
+    lines = [line.split(None, 4) for line in capsys.readouterr().out.splitlines()]
+    rules = [(line[0], line[-2].split()[-1], line[-1]) for line in lines if len(line) == 5]
+    told = "\n".join(f"{name} {rule}" for name, _, rule in rules)
+    assert "drawn at each step: uniform(0, 1)" in told
+    assert "kept between steps, 1 at first; after a step 9 * norm.running_var / 10 +" in told
+    assert "in training, pointwise: tanh(norm.gain *" in told
+    assert "in prediction, pointwise: tanh(norm.gain * (x @ fc.W + fc.b - norm.running_mean)" in told
+    assert main(["inspect", str(model), "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)["result"]["values"]
+    leaves = {value["name"]: value["leaf"] for value in values}
+    assert (leaves["drop.u"], leaves["norm.running_mean"], leaves["norm.gain"]) == ("noise", "state", "parameter")
+    assert [value["gradient"] for value in values if value["name"] == "h"] == [True, False]
+
+
+def test_several_objectives_have_each_their_gradients(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(Path(__file__).parent / "models" / "gan.model")]) == 0
+    heads = [line.split(" = ")[0].strip() for line in capsys.readouterr().out.partition("\nwhere")[0].splitlines()]
+    parts = ("1.W", "1.b", "2.W", "2.b")
+    assert heads == [*(f"d judge/d d{part}" for part in parts), *(f"d forge/d g{part}" for part in parts)]

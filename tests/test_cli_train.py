@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from gradc.__main__ import main
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+MODELS = Path(__file__).parent / "models"
 MODEL = EXAMPLES / "thermometer" / "thermometer.model"
 DATA = MODEL.with_suffix(".csv")
 PUBLISHED = "39.538250 18.696901 12.456582 10.581183 10.017575 9.848182 9.797276 9.781981 9.777378 9.776002"
@@ -261,3 +263,83 @@ def test_a_module_that_is_not_ours_is_kept(tmp_path: Path) -> None:
     (tmp_path / "f" / "thermometer.py").write_text("mine\n")
     assert train(tmp_path / "f", "--epochs", "1") == 1
     assert (tmp_path / "f" / "thermometer.py").read_text() == "mine\n"
+
+
+def test_outputs_without_rows_have_a_line_for_each_position_of_the_axis_that_leads_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "curve.model"
+    model.write_text(
+        "batch n\ninput x[n], y[n], at[m]\nparam w = 2\naxis k: 2\nminimize mean((w * x - y)^2)\n"
+        "output line = w * at, powers = at^index[k]\n"
+    )
+    (tmp_path / "xy.csv").write_text("x,y\n1,2\n2,4\n3,6\n")
+    (tmp_path / "at.csv").write_text("at\n5\n7\n")
+    assert main(["train", str(model), "--data", str(tmp_path / "xy.csv"), "--out", str(tmp_path / "f")]) == 0
+    capsys.readouterr()
+    assert main(["predict", str(tmp_path / "f"), "--data", str(tmp_path / "at.csv")]) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert list(rows[0]) == ["line", "powers.0", "powers.1"]
+    assert [[float(value) for value in row.values()] for row in rows] == [[10, 1, 5], [14, 1, 7]]
+
+
+# ------------------------------------------------------------------------ noise, several objectives, states, two modes
+
+
+def ring(folder: Path) -> Path:
+    angle = np.random.default_rng(0).uniform(0, 2 * np.pi, 40)
+    np.savez(folder / "ring.npz", real=np.stack([np.cos(angle), np.sin(angle)], 1))
+    return folder / "ring.npz"
+
+
+def test_two_objectives_are_told_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, more = ring(tmp_path), ("--epochs", "20", "--batch", "10", "--lr", "0.1", "--seed", "3")
+    model = MODELS / "gan.model"
+    assert train(tmp_path / "a", *more, model=model, data=data) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("epoch")]
+    assert len(told) == 10
+    assert all(re.fullmatch(r"epoch +\d+  judge \d\.\d{6}  forge \d\.\d{6}", line) for line in told)
+    with (tmp_path / "a" / "losses.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["epoch", "judge", "forge"]
+    assert len(rows) == 20
+    run = json.loads((tmp_path / "a" / "run.json").read_text())
+    assert (run["objective"], run["loss"], run["epochs_done"]) == (None, None, 20)
+    assert run["losses"] == {name: float(rows[-1][name]) for name in ("judge", "forge")}
+    assert train(tmp_path / "b", *more, model=model, data=data) == 0
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+    capsys.readouterr()
+    drawn = []
+    for seed in ("1", "1", "2"):
+        assert main(["predict", str(tmp_path / "a"), "--data", str(data), "--seed", seed]) == 0
+        drawn.append(capsys.readouterr().out)
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert len(drawn[0].splitlines()) == 41
+
+
+def test_states_are_saved_and_predict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    random = np.random.default_rng(1)
+    x = 5 + 3 * random.normal(size=(60, 3))
+    np.savez(tmp_path / "d.npz", x=x, y=x.sum(1))
+    more = ("--epochs", "5", "--batch", "20", "--lr", "0.01")
+    assert train(tmp_path / "f", *more, model=MODELS / "regularised.model", data=tmp_path / "d.npz") == 0
+    assert "norm.running_mean = [" in capsys.readouterr().out
+    with np.load(tmp_path / "f" / "parameters.npz") as found:
+        assert "norm.running_var" in found.files
+        assert (found["norm.running_mean"] != 0).all()
+    # A prediction of one row is that of the row among others: nothing of the neighbours is in it.
+    assert main(["predict", str(tmp_path / "f"), "--data", str(tmp_path / "d.npz")]) == 0
+    whole = capsys.readouterr().out.splitlines()
+    np.savez(tmp_path / "one.npz", x=x[:1])
+    assert main(["predict", str(tmp_path / "f"), "--data", str(tmp_path / "one.npz")]) == 0
+    one = capsys.readouterr().out.splitlines()
+    assert float(one[1]) == pytest.approx(float(whole[1]), rel=1e-12)
+
+
+def test_what_diverges_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = tmp_path / "two.model"
+    model.write_text("input x[n]\nparam a = 1, b = 1\nminimize fine = a^2 over a\nminimize wild = mean(b*x)^4 over b\n")
+    np.savez(tmp_path / "d.npz", x=np.ones(3))
+    assert train(tmp_path / "f", "--lr", "10", model=model, data=tmp_path / "d.npz") == 1
+    assert re.search(r"error: (wild is (inf|nan) at step|the gradient of b is not finite)", capsys.readouterr().err)

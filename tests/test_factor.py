@@ -18,6 +18,7 @@ pytestmark = pytest.mark.simplified
 LINE = "input x[n], y[n]\nparam a = 1, b = 2\n"
 FIT = {
     "line": LINE + "minimize mean((a * x + b - y)^2)\n",
+    "one set of columns": "input x[n, d]\nparam w[d] = 1\nminimize mean((x @ w)^2)\n",
     "maximized": LINE + "maximize -mean((a * x + b - y)^2)\n",
     "two residuals": LINE + "minimize sum((a * x + b - y) * (b * x - 2 * y + 3))\n",
     "several terms": LINE + "minimize 3 * mean((a * b * x + b - y)^2) + mean((a * x - b)^2) + mean(a * x) + b^2\n",

@@ -16,6 +16,7 @@ GOLDEN = ROOT / "tests" / "golden"
 EXAMPLES = ("thermometer", "logistic", "digits", "mixture", "decay", "transfer")
 MODELS = {name: ROOT / "examples" / name / f"{name}.model" for name in EXAMPLES}
 MODELS["gaussian_process"] = ROOT / "tests" / "models" / "gaussian_process.model"
+MODELS["regularised"] = ROOT / "tests" / "models" / "regularised.model"
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -20,7 +20,8 @@ Array = npt.NDArray[Any]
 HEAD = """
 axis k: 3, j: 2, vocab: 5
 use nn.mse, nn.mae, nn.huber, nn.cross_entropy, nn.binary_cross_entropy, nn.logistic_loss, nn.hinge, nn.gaussian_nll
-use nn.gelu, nn.silu, nn.mish, nn.softsign, nn.selu, nn.log_sigmoid, nn.logaddexp, nn.LayerNorm, nn.RMSNorm, nn.Linear
+use nn.gelu, nn.gelu_tanh, nn.silu, nn.mish, nn.softsign, nn.selu, nn.log_sigmoid, nn.logaddexp
+use nn.LayerNorm, nn.RMSNorm, nn.Linear
 input x[n, k], y[n], s[n, t], label[n]: k, token[n, t]: vocab, flag[n]: bool
 param w[k], A[k, j], E[vocab, j], b, r in (0, 1), q > 2
 fc = Linear[k, j]
@@ -158,7 +159,8 @@ MEANINGS: dict[str, Callable[[], Any]] = {
     "logistic_loss(y, 1)": lambda: -np.log(sigmoid(D.y)),
     "hinge(y, -1)": lambda: np.maximum(0, 1 + D.y),
     "gaussian_nll(y, b, 2)": lambda: 0.5 * ((D.y - D.b) / 2) ** 2 + np.log(2) + 0.5 * np.log(2 * np.pi),
-    "gelu(y)": lambda: 0.5 * D.y * (1 + np.tanh(np.sqrt(2 / np.pi) * (D.y + 0.044715 * D.y**3))),
+    "gelu(y)": lambda: np.array([0.5 * v * (1 + math.erf(v / math.sqrt(2))) for v in D.y]),
+    "gelu_tanh(y)": lambda: 0.5 * D.y * (1 + np.tanh(np.sqrt(2 / np.pi) * (D.y + 0.044715 * D.y**3))),
     "silu(y)": lambda: D.y * sigmoid(D.y),
     "mish(y)": lambda: D.y * np.tanh(np.log1p(np.exp(D.y))),
     "softsign(y)": lambda: D.y / (1 + abs(D.y)),

@@ -61,7 +61,8 @@ def test_the_wheel_holds_everything(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("gradc-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    assert {"gradc/py.typed", "gradc/grammar/model.lark", "gradc/grammar/nn.model"} <= names
+    assert {"gradc/py.typed", "gradc/grammar/model.lark"} <= names
+    assert {f"gradc/grammar/{library}.model" for library in ("nn", "loss", "stats")} <= names
     assert wanted <= names, sorted(wanted - names)
     assert {name.partition("/")[0] for name in names} == {"gradc", f"gradc-{__version__}.dist-info"}
 

@@ -48,7 +48,10 @@ from gradc.compiler.tree import Model
 from .harness import ALL_OFF, Truth, compiled, distance, sample, start
 
 HERE = Path(__file__).parent
-PATHS = [*sorted((HERE.parent / "examples").glob("*/*.model")), HERE / "models" / "gaussian_process.model"]
+NAMES = ("cubic", "decay", "digits", "logistic", "mixture", "thermometer", "transfer")
+"""Among them each pass has something to do."""
+PATHS = [HERE.parent / "examples" / name / f"{name}.model" for name in NAMES]
+PATHS += [HERE / "models" / f"{name}.model" for name in ("gaussian_process", "nested_scan")]
 EXAMPLES = {path.stem: path.read_text() for path in PATHS}
 LOGISTIC = EXAMPLES["logistic"]
 pytestmark = pytest.mark.simplified
@@ -102,7 +105,7 @@ def test_a_pass_that_does_not_exist_is_named() -> None:
     with pytest.raises(UnknownPass) as caught:
         compiled(LOGISTIC, without=("stable", "magic"))
     assert caught.value.name == "magic"
-    known = "stable, algebra, expand, tensor, pointwise, stack, factor"
+    known = "stable, algebra, expand, loops, tensor, pointwise, stack, factor"
     assert str(caught.value) == f"there is no pass `magic` to leave out; there are {known}"
     with pytest.raises(UnknownPass, match=r"no rule `stack\.magic` .* there are stack\.columns, stack\.sums"):
         compiled(LOGISTIC, without=("stack.magic",))
@@ -116,7 +119,7 @@ def test_a_pass_whose_result_is_broken_is_found_where_it_happened(monkeypatch: p
     seen: list[str] = []
     with pytest.raises(Malformed):
         seen.extend(name for name, _ in stages(Source("m.model", LOGISTIC)))
-    assert seen[-1] == "algebra 2"
+    assert seen[-1] == "algebra 3"
 
 
 # --------------------------------------------------------------------------------------------------------------- stages
@@ -133,13 +136,14 @@ def test_every_stage_is_listed_in_order() -> None:
         "stable before",
         "algebra before",
         "differentiate",
-        "stable 1",
-        "algebra 2",
-        "tensor 3",
-        "pointwise 4",
-        "tensor 5",
-        "pointwise 6",
-        "tensor 7",
+        "loops 1",
+        "stable 2",
+        "algebra 3",
+        "tensor 4",
+        "pointwise 5",
+        "tensor 6",
+        "pointwise 7",
+        "tensor 8",
         "simplified",
         "stack",
         "factor",

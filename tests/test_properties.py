@@ -77,14 +77,20 @@ def everything_agrees(text: str, numeric: bool = True) -> None:
 
 
 def module_agrees(module: types.ModuleType, plain: Truth, exact: Truth) -> None:
-    """The objective in blocks of several sizes, outputs, metrics and pulled-back seeds."""
+    """The objectives in blocks of several sizes, outputs, metrics and pulled-back seeds."""
     data, theta = plain.data, plain.theta
-    for block in (None, 1, 3):
-        objective = module.bind(data, block=block)
-        objective(theta + 0.5)  # what a step leaves behind must not be seen in the next
-        loss, gradient = objective(theta)
-        agree(loss, plain.loss_and_gradient[0], exact.loss_and_gradient[0], f"the loss in blocks of {block}")
-        agree(gradient, plain.loss_and_gradient[1], exact.loss_and_gradient[1], f"the gradient in blocks of {block}")
+    for name in module.OBJECTIVES:
+        for block in (None, 1, 3):
+            objective = module.bind(data, name, block)
+            objective(theta + 0.5)  # what a step leaves behind must not be seen in the next
+            loss, gradient = objective(theta)
+            what = f"of {name} in blocks of {block}"
+            agree(loss, plain.steps[name][0], exact.steps[name][0], f"the loss {what}")
+            agree(gradient, plain.steps[name][1], exact.steps[name][1], f"the gradient {what}")
+            if module.STATES:
+                after = theta.copy()
+                objective.advance(after)
+                agree(after, plain.steps[name][2], exact.steps[name][2], f"the states after a step {what}")
     module.CACHE, module.LEAST_ROWS = 1, 2  # from here on, what takes no size of blocks is cut into small ones
     found = module.predict(theta, data)
     assert list(found) == list(plain.outputs)
@@ -107,15 +113,15 @@ def module_agrees(module: types.ModuleType, plain: Truth, exact: Truth) -> None:
 
 def numerically(exact: Truth) -> None:
     """The reference's gradient against no rule of calculus at all, where the objective has one."""
-    gradient = exact.loss_and_gradient[1]
-    if not np.isfinite(gradient).all():
-        return
-    coordinates, estimate, error = exact.numeric(most=3)
-    scale = max(1e-9, float(np.abs(gradient).max(initial=0)))
-    told = error < PRECISE * scale
-    assert (np.abs(estimate - gradient[coordinates])[told] <= PRECISE * scale).all(), (
-        f"the gradient is {gradient[coordinates]}, and numerically {estimate} +- {error}"
-    )
+    for at, (_, gradient, _) in enumerate(exact.steps.values()):
+        if not np.isfinite(gradient).all():
+            continue
+        coordinates, estimate, error = exact.numeric(most=3, at=at)
+        scale = max(1e-9, float(np.abs(gradient).max(initial=0)))
+        told = error < PRECISE * scale
+        assert (np.abs(estimate - gradient[coordinates])[told] <= PRECISE * scale).all(), (
+            f"the gradient is {gradient[coordinates]}, and numerically {estimate} +- {error}"
+        )
 
 
 PARTS, SIZE = 40, 25

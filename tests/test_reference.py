@@ -399,6 +399,25 @@ def test_differences_where_it_is_not(small: Small) -> None:
     assert (np.abs(found.gradient - expected) <= 10 * found.error).all()
 
 
+def test_a_complex_step_where_differences_reach_over_corners(small: Small) -> None:
+    """Of |w - 1|, |w - 1.0001|, ... every difference sees other corners, and the point lies between two of them."""
+    corners = 1 + 1e-4 * np.arange(1000)
+    x, w = small.input("x", [Axis("n", Integer(1000))], corners), small.parameter("w", [], 1.03004)
+    loss = small.graph.contract(
+        [small.graph.map(sympy.Abs(_0 - _1) * sympy.exp(_1), [x, w])], [Axis("n", Integer(1000))]
+    )
+    found = small.numeric(loss)["w"]
+    assert found.method == "complex step beside corners"
+    value = np.sign(1.03004 - corners) + np.abs(1.03004 - corners)
+    np.testing.assert_allclose(found.gradient, np.exp(1.03004) * value.sum(), rtol=1e-8)
+
+
+def test_a_corner_itself_has_no_derivative(small: Small) -> None:
+    w = small.parameter("w", [], 0.0)
+    found = small.numeric(small.graph.map(sympy.Abs(_0), [w]))["w"]
+    assert found.method == "differences"
+
+
 def test_a_condition_on_data_alone_is_analytic(small: Small) -> None:
     x, w = small.input("x", [N], X[:, 0]), small.parameter("w", [], 0.3)
     loss = small.graph.contract([small.graph.map(f.where(f.less(_0, Integer(0)), _1**2, _0 * _1), [x, w])], [N])

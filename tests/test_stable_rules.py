@@ -28,6 +28,7 @@ MORE = {
     "mean under softmax": "axis k: 3\ninput w[k]\nparam x[k] = 1\nminimize sum[k](w*exp(x))/sum[k](exp(x))\n",
     "sum of entropies": "axis k: 3\ninput w[k]\nparam x[k] = 1\nminimize sum[k](w*x*log(x))\n",
     "variance": "axis k: 3\nparam x[k] = 1\nminimize mean[k](x^2) - mean[k](x)^2\n",
+    "square of a norm": "axis k: 3\nparam x[k] = 1\nminimize norm[k](x)^2\n",
     "slope of 1/expm1": "param x = 1\nminimize exp(x)/expm1(x)^2\n",
     "bend of log(erfc)": "param x = 1\nminimize grad[x](log(erfc(x)))\n",
     "exp of log-sigmoid": "param x = 1\nminimize exp(-softplus(-x))\n",

@@ -185,6 +185,33 @@ def test_bodies() -> None:
     assert [shape(given) for given in scan.body[1].values] == ["q", "h"]
 
 
+def test_states_updates_and_several_names() -> None:
+    text = "state seen[k] = 0.5, count\nupdate seen = 2 * seen\na, b = f(x)\n"
+    text += "layer Drop[n, *axes]:\n    noise u[*axes] ~ g()\n"
+    seen, count, update, pair, layer = statements(text)
+    assert isinstance(seen, tree.State)
+    assert (seen.name, [axis.name for axis in seen.axes], seen.initial and shape(seen.initial)) == (
+        "seen",
+        ["k"],
+        "0.5",
+    )
+    assert isinstance(count, tree.State)
+    assert (count.axes, count.initial) == ((), None)
+    assert isinstance(update, tree.Update)
+    assert (update.state.name, shape(update.value), update.span.text) == (
+        "seen",
+        "(2 * seen)",
+        "update seen = 2 * seen",
+    )
+    assert isinstance(pair, tree.Assignment)
+    assert [name.name for name in pair.names] == ["a", "b"]
+    assert isinstance(layer, tree.Layer)
+    assert [(axis.name, axis.rest) for axis in layer.axes] == [("n", False), ("axes", True)]
+    (noise,) = layer.body
+    assert isinstance(noise, tree.Noise)
+    assert [axis.rest for axis in noise.axes] == [True]
+
+
 def test_objectives() -> None:
     first, second = (statement for statement in statements(WHOLE) if isinstance(statement, tree.Objective))
     assert (first.sense, first.name, shape(first.value)) == ("minimize", "judge", "mean(z)")
@@ -258,11 +285,27 @@ def test_expressions(written: str, meant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["axis", "input", "noise", "batch", "over", "with", "like", "in", "scan", "use", "def"]
+    "word",
+    [
+        "axis",
+        "input",
+        "noise",
+        "batch",
+        "over",
+        "with",
+        "like",
+        "in",
+        "scan",
+        "use",
+        "def",
+        "state",
+        "update",
+        "training",
+    ],
 )
 def test_a_keyword_is_a_name_where_it_does_no_harm(word: str) -> None:
     found: Any = statements(f"{word} = 0.1 * {word}\nparam {word} = 1\ny = f({word}=x)[{word} = 0] + {word}\n")
-    assert [statement.name for statement in found] == [word, word, "y"]
+    assert [found[0].names[0].name, found[1].name, found[2].names[0].name] == [word, word, "y"]
     assert shape(found[2].value) == f"(f({word}=x)[{word} = 0] + {word})"
 
 
@@ -309,8 +352,8 @@ def test_every_construct_stands_where_it_says(text: str) -> None:
             case tree.Name() | tree.AxisName(length=None):
                 assert written.strip("()") == node.name
             case tree.Assignment():
-                assert node.name_span.text == node.name
-                assert written.startswith(node.name)
+                assert [name.span.text for name in node.names] == [name.name for name in node.names]
+                assert written.startswith(node.names[0].name)
             case tree.Binary() | tree.Call() | tree.Subscript() | tree.Pipe() | tree.Conditional() | tree.Unary():
                 assert written.count("(") == written.count(")")
                 assert written.count("[") == written.count("]")

@@ -1,7 +1,7 @@
 """How a name that is called, or is unknown, is matched with what is defined.
 
-Gives which argument goes to which parameter, which axis to which axis parameter, the factors of a product, and the
-message for a name that means nothing.
+Gives which argument goes to which parameter, which axis to which axis parameter, which value to which name, the factors
+of a product, and the message for a name that means nothing.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from .. import tree
 from ..graph import Axis
 from ..source import Note, Span
-from . import calls
-from .mistakes import Mistake, counted, did_you_mean, in_words, shown
-from .scope import Instance, Scope, kind
+from . import calls, rearrange
+from .mistakes import Mistake, counted, did_you_mean, in_words, shown, written
+from .scope import Instance, Scope, Several, Value, kind
 
 
 def defined(name: str, scope: Scope) -> bool:
@@ -38,10 +38,10 @@ def factors(expression: tree.Expression) -> list[tree.Expression]:
 
 def unknown(name: str, span: Span, scope: Scope) -> Mistake:
     """The mistake of a name that nothing defines."""
-    builtin = [*calls.RULES, *calls.ARRAYS, *calls.DERIVATIVES]
+    builtin = [*calls.RULES, *calls.ARRAYS, *calls.DERIVATIVES, *rearrange.RULES]
     if name in builtin or name in calls.LATER:
         brackets = "[k]" if name in calls.ARRAYS else "[w](e)" if name in calls.DERIVATIVES else "(x)"
-        example = f"{name}{brackets}"
+        example = rearrange.FORMS.get(name) or f"{name}{brackets}"
         return Mistake("E0210", f"`{name}` is a function, not a value", span, help=f"write {example}")
     head = name.split(".")[0]
     ahead = next((s.ahead[head] for s in scope.chain() if head in s.ahead and head not in s.names), None)
@@ -64,21 +64,26 @@ def recurring(kind: str, name: str, span: Span) -> Mistake:
 
 
 def axis_parameters(
-    name: str, formal: tuple[tree.AxisName, ...], given: tuple[Axis, ...], span: Span
-) -> dict[str, str]:
-    """Which axis each axis parameter stands for. Mistake where their numbers differ."""
-    if len(formal) != len(given):
-        wanted = ", ".join(axis.name for axis in formal)
+    name: str, formal: tuple[tree.AxisName, ...], given: tuple[Axis, ...], span: Span, scope: Scope
+) -> None:
+    """Give each axis parameter its meaning in the scope. Mistake where their numbers differ."""
+    rest = bool(formal) and formal[-1].rest
+    least = len(formal) - rest
+    if len(given) < least or (len(given) > least and not rest):
+        wanted = ", ".join(f"{'*' if axis.rest else ''}{axis.name}" for axis in formal)
+        takes = f"{'at least ' if rest else ''}{counted(least, 'axis', 'axes')}"
         raise Mistake(
             "E0336",
-            f"`{name}` takes {counted(len(formal), 'axis', 'axes')} in brackets, and is given {in_words(len(given))}",
+            f"`{name}` takes {takes} in brackets, and is given {in_words(len(given))}",
             span,
             sides=[f"defined as {name}[{wanted}]   given {shown(given)}"] if formal else (),
             help=f"write {name}[{wanted}] with your axes in place of {wanted}"
             if formal
             else f"write {name} without brackets",
         )
-    return {item.name: axis.name for item, axis in zip(formal, given, strict=True)}
+    scope.axes.update((item.name, axis.name) for item, axis in zip(formal[:least], given, strict=False))
+    if rest:
+        scope.groups[formal[-1].name] = tuple(axis.name for axis in given[least:])
 
 
 def placed(
@@ -115,3 +120,45 @@ def placed(
             help=f"write {name}({', '.join(formals)})",
         )
     return found
+
+
+def names_of(statement: tree.Assignment) -> tuple[str, ...]:
+    """What stands on the left."""
+    return tuple(name.name for name in statement.names)
+
+
+def not_one(found: Several, part: tree.Expression) -> Mistake:
+    """The mistake of several values where one is needed."""
+    count = in_words(len(found.values))
+    return Mistake(
+        "E0406",
+        f"`{found.name}` gives {count} values, and one is needed here",
+        part.span,
+        help=f"give them names first: {_left(len(found.values))} = {written(part.span)}",
+    )
+
+
+def assigned(statement: tree.Assignment, found: Value | Several | None) -> tuple[Value | None, ...]:
+    """The value of each name on the left. Mistake where there are more names than values, or fewer."""
+    wanted = len(statement.names)
+    if found is None:
+        return (None,) * wanted
+    values = found.values if isinstance(found, Several) else (found,)
+    if len(values) == wanted:
+        return values
+    span = statement.names[0].span
+    span = Span(span.source, span.start, statement.names[-1].span.end)
+    given = f"`{found.name}` gives" if isinstance(found, Several) else "this is"
+    raise Mistake(
+        "E0406",
+        f"{given} {counted(len(values), 'value', 'values')}, and {counted(wanted, 'name', 'names')} "
+        f"{'stands' if wanted == 1 else 'stand'} on the left",
+        span,
+        sides=[f"{written(statement.value.span)} {shown(found.axes)}"] if isinstance(found, Value) else (),
+        help=f"write {_left(len(values))} = {written(statement.value.span)}",
+    )
+
+
+def _left(count: int) -> str:
+    """`a, b`, for a message."""
+    return ", ".join("abcdefghijkl"[:count]) if count <= 12 else "a, b, ..."

@@ -6,7 +6,7 @@ before anything is elaborated, so that a length may be written at any place wher
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any
@@ -35,30 +35,35 @@ class _Known:
     where: Span | None = None  # of the length
     like: str | None = None
     data: bool = False  # an input has it
+    derived: Expr | None = None  # its length, where a flatten or a split gives it one
+    made: Span | None = None  # where one does
     broken: bool = False  # its mistake has been told
 
 
 class Axes:
-    """The axes of one model, by name without primes."""
+    """The axes of one model, by name without primes. Those in `first` come first in memory, else the row axis."""
 
-    def __init__(self, model: tree.Model, graph: Graph, report: Report) -> None:
+    def __init__(self, model: tree.Model, graph: Graph, report: Report, first: Sequence[str] = ()) -> None:
         self._known: dict[str, _Known] = {}
         self._report = report
         self.rows: str | None = None
         for statement in model.statements:
             if isinstance(statement, tree.AxisDeclaration):
                 self._try(self._declared, statement)
-            elif isinstance(statement, (tree.Input, tree.Parameter)):
-                for item in statement.axes:
+            elif isinstance(statement, (tree.Input, tree.Parameter, tree.Noise, tree.State)):
+                for item in (item for item in statement.axes if not item.rest):
                     known = self._known.setdefault(split(item.name)[0], _Known(item.span))
                     known.data |= isinstance(statement, tree.Input) and not split(item.name)[1]
         for item, formal in _lengths(model):
             self._try(self._in_place, item, formal)
-        for item in _merged(model):
-            self._known.setdefault(split(item.name)[0], _Known(item.span, broken=True))
+        for item in _made(model):
+            known = self._known.setdefault(split(item.name)[0], _Known(item.span))
+            known.made = known.made or item.span
         self._try(self._likes_end)
         self._try(self._find_rows, model)
         # A copy stands beside its axis, so that a renaming moves nothing in memory.
+        for name in first:
+            graph.rank(name)
         for name in [*([self.rows] if self.rows else []), *self._known]:
             for primes in ("", "'", "''"):
                 graph.rank(name + primes)
@@ -239,8 +244,18 @@ class Axes:
         known = self._known[root]
         if known.length is not None:
             return Integer(known.length)
-        if known.broken:
+        if known.derived is not None:
+            return known.derived
+        if known.broken or (known.made is not None and self._report.found()):
             raise Poisoned
+        if not known.data and known.made is not None:
+            raise Mistake(
+                "E0306",
+                f"axis `{root}` has no length yet",
+                span,
+                help=f"use it below what gives it one, or write its length: axis {root}: 10",
+                notes=[Note(known.made, "it gets its length here")],
+            )
         if not known.data:
             known.broken = True
             raise Mistake(
@@ -251,10 +266,32 @@ class Axes:
             )
         return data_length(root)
 
+    def waits(self, name: str) -> bool:
+        """Whether the axis gets its length from a flatten or a split that has not been reached."""
+        known = self._known[self.root(name)]
+        return known.made is not None and known.length is None and known.derived is None and not known.data
+
+    def told(self, name: str, span: Span) -> Axis | None:
+        """The axis, or None where nothing has told its length yet."""
+        if self.knows(name) and self.waits(name):
+            return None
+        return self.axis(name, span)
+
+    def derive(self, name: str, length: Expr, span: Span) -> tuple[Expr, Span | None] | None:
+        """Note the length that a flatten or a split gives to an axis. Where it has another: that, and its place."""
+        known = self._known[self.root(name)]
+        if self.waits(name):
+            known.derived, known.where = length, span
+        other = self.axis(name, span).length
+        return None if other == length else (other, known.where)
+
     def all(self) -> Iterator[Axis]:
-        """Every axis without primes, in the order in which they first stand; those without a length left out."""
+        """Every axis without primes, in the order in which they first stand, but for those without a length, and
+        those whose length follows from what the data give."""
         for name, known in self._known.items():
-            if not known.broken:
+            if known.broken or self.waits(name):
+                continue
+            if self._known[self.root(name)].derived is None or self.axis(name, known.first).length.is_Integer:
                 yield self.axis(name, known.first)
 
 
@@ -298,17 +335,42 @@ def descendants(root: Any) -> Iterator[Any]:
 def _lengths(model: tree.Model) -> Iterator[tuple[tree.AxisName, bool]]:
     """Each axis with a length written in place, and whether it is an axis parameter there."""
     formals: Mapping[str, bool]
+    numbers: set[int] = set()
     for statement in model.statements:
         formals = {}
         for item in descendants(statement):
+            if isinstance(item, tree.Subscript) and item.value == tree.Name(item.value.span, "window"):
+                # A number where the axis of the taps should stand: the call tells it.
+                numbers |= {id(part) for part in item.items}
             if isinstance(item, (tree.Definition, tree.Layer)):
                 formals = {**formals, **{axis.name: True for axis in item.axes}}
-            elif isinstance(item, tree.AxisName) and item.length is not None:
+            elif isinstance(item, tree.AxisName) and item.length is not None and id(item) not in numbers:
                 yield item, split(item.name)[0] in formals
 
 
-def _merged(model: tree.Model) -> Iterator[tree.AxisName]:
-    """Axes that merging or splitting gives: not compiled yet, and no mistake of their own."""
+def _made(model: tree.Model) -> Iterator[tree.AxisName]:
+    """Axes that flatten and split make: they need no declaration, their lengths follow.
+
+    Where a function makes one that is its axis parameter, the axis of the call is such an axis.
+    """
+    of_functions: dict[str, list[int]] = {}
     for item in descendants(model.statements):
-        if isinstance(item, tree.Rename) and len(item.before) + len(item.after) > 2:
-            yield from item.after
+        if isinstance(item, tree.Definition):
+            inner = {axis.name for axis in _targets(item.body)}
+            of_functions[item.name] = [i for i, axis in enumerate(item.axes) if axis.name in inner]
+    yield from _targets(model.statements)
+    for item in descendants(model.statements):
+        if isinstance(item, tree.Subscript) and isinstance(item.value, tree.Name):
+            for place in of_functions.get(item.value.name, ()):
+                if place < len(item.items) and isinstance(axis := item.items[place], tree.AxisName):
+                    yield axis
+
+
+def _targets(root: Any) -> Iterator[tree.AxisName]:
+    for item in descendants(root):
+        if isinstance(item, tree.Subscript) and isinstance(item.value, tree.Name):
+            arrows = [part for part in item.items if isinstance(part, tree.Rename)]
+            if item.value.name == "flatten":
+                yield from (axis for arrow in arrows for axis in arrow.after[:1])
+            elif item.value.name == "split":
+                yield from (axis for arrow in arrows for axis in arrow.after)

@@ -420,7 +420,7 @@ DERIVATIVES = ("grad", "hessian", "hvp", "jacobian", "jvp", "vjp")
 ARRAYS = ("index", "size", "zeros", "ones")
 """Functions of axes alone: `index[k]`."""
 
-LATER = ("window", "concat", "split", "flatten", "cumsum", "cumprod", "sort", "scan")
+LATER = ("scan",)
 """Functions of the language that this version does not compile."""
 
 

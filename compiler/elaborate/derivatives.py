@@ -26,7 +26,7 @@ OF_EACH = 3
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call of a derivative: `by` stands in its brackets; what is differentiated goes through `prepare` before."""
+    """A call of a derivative: `by` stands in its brackets. `prepare` gives what is differentiated another form."""
 
     graph: Graph
     name: str

@@ -8,12 +8,14 @@ and the span that new nodes carry, the notes of a mistake and the budgets stand 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+from typing import Any
 
 from .. import functions, tree
-from ..graph import Axis, Constant, Graph, Program, placeholder, reachable
+from ..graph import Axis, Constant, Graph, Program, data_length, placeholder, reachable
 from ..source import Source, Span
-from . import calls, derivatives, numbers, operations, selection
-from .arguments import axis_parameters, defined, factors, placed, recurring, unknown
+from . import calls, derivatives, numbers, objectives, operations, rearrange, scans, selection
+from .arguments import assigned, axis_parameters, defined, factors, names_of, not_one, placed, recurring, unknown
 from .axes import Axes
 from .calls import Applied
 from .mistakes import (
@@ -27,7 +29,7 @@ from .mistakes import (
     written,
 )
 from .operations import Operand
-from .scope import Bound, Function, Instance, Scope, Template, Value, kind
+from .scope import Bound, Function, Instance, Scope, Several, Template, Value, Word, kind
 
 NODES = 200_000
 """The most nodes that one model may have before simplification."""
@@ -35,8 +37,13 @@ NODES = 200_000
 STEPS = 60_000
 """The most expressions that are visited inside of functions, each as often as its function is called."""
 
-Walk = Generator[tuple[tree.Expression, Scope], Value | None, Value]
+Walk = Generator[tuple[tree.Expression, Scope], Value | Several | None, Value | Several]
 """A construct on its way: it asks for the value of an expression in a scope, and is sent it; None where it has none."""
+
+OneValue = Generator[tuple[tree.Expression, Scope], Value | Several | None, Value]
+"""The same of a construct that gives one value."""
+Frame = tuple[Generator[Any, Any, Any], Span | None, CallSite | None, tuple[Scope, str, Span] | None]
+"""A walk, where it stands, in which calls, and in which body of a scan under which name its value is seen."""
 
 _0, _1 = placeholder(0), placeholder(1)
 
@@ -50,30 +57,62 @@ class Walker:
         graph: Graph,
         table: Axes,
         report: Report,
+        training: bool,
         prepare: Callable[[Program], Program] | None = None,
     ) -> None:
         self.source = source
         self.graph = graph
         self.table = table
         self.report = report
+        self.training = training
+        self.asked = False  # whether the model speaks of `training`
+        self.updates: list[objectives.Update] = []
         self.prepare = prepare
         self.steps = 0
         self.derived = 0  # nodes that derivatives have made
+        self.most = len(graph.nodes) + NODES
 
     # --- the loop
 
     def value(self, expression: tree.Expression, scope: Scope) -> Value | None:
         """The value of the expression, or None where it has a mistake, which is then in the report."""
+        found: Value | Several | None = self._run(self._frame(expression, scope, None))
+        if isinstance(found, Several):
+            self.report.add(not_one(found, expression), scope.site)
+            return None
+        return found
+
+    def values(self, statement: tree.Assignment, scope: Scope) -> tuple[Value | None, ...]:
+        """The value of each name on the left; None where it has a mistake, which is then in the report."""
+        return self._assigned(statement, self._run(self._frame(statement.value, scope, None)), scope)
+
+    def _assigned(
+        self, statement: tree.Assignment, found: Value | Several | None, scope: Scope
+    ) -> tuple[Value | None, ...]:
+        try:
+            return assigned(statement, found)
+        except Mistake as mistake:
+            self.report.add(mistake, scope.site)
+            return (None,) * len(statement.names)
+
+    def scan(self, statement: tree.Scan, scope: Scope) -> tuple[tuple[Value, ...], dict[str, Value]] | None:
+        """What the scan yields and the names of its body, or None where it has a mistake."""
+        walk = scans.scan(self.graph, self.axis, statement, scope)
+        found: tuple[tuple[Value, ...], dict[str, Value]] | None = self._run((walk, statement.span, scope.site, None))
+        return found
+
+    def _run(self, first: Frame) -> Any:
+        """What the first walk gives in the end, or None where it has a mistake."""
         before = self.graph.at(None)
-        stack = [self._frame(expression, scope, None)]
-        sent: Value | None = None
+        stack = [first]
+        sent: Any = None
         while stack:
-            walk, span, site = stack[-1]
+            walk, span, site, seen = stack[-1]
             self.graph.at(span)
             try:
                 part, inner = walk.send(sent)
             except StopIteration as done:
-                sent = done.value
+                sent = done.value if seen is None else self._seen(done.value, seen, site)
             except Poisoned:
                 sent = None
             except Mistake as mistake:
@@ -88,19 +127,31 @@ class Walker:
         self.graph.at(before)
         return sent
 
-    def _frame(
-        self, expression: tree.Expression, scope: Scope, outer: Span | None
-    ) -> tuple[Walk, Span | None, CallSite | None]:
+    def _seen(
+        self, value: Value | Several | None, where: tuple[Scope, str, Span], site: CallSite | None
+    ) -> Value | Several | None:
+        try:
+            if isinstance(value, Several):
+                seen = (None if each is None else scans.seen(each, *where) for each in value.values)
+                return Several(value.name, tuple(seen))
+            return None if value is None else scans.seen(value, *where)
+        except Mistake as mistake:
+            self.report.add(mistake, site)
+            return None
+
+    def _frame(self, expression: tree.Expression, scope: Scope, outer: Span | None) -> Frame:
         own = expression.span.source is self.source
+        name = expression.name if isinstance(expression, tree.Name) else "value"
         return (
             self._visit(expression, scope),
             expression.span if own else outer or _model_place(scope, self.source),
             scope.site,
+            (scope, name, expression.span) if scope.loops else None,
         )
 
     def _spend(self, span: Span, scope: Scope) -> None:
         self.steps += scope.site is not None
-        if self.steps > STEPS or len(self.graph.nodes) > NODES:
+        if self.steps > STEPS or len(self.graph.nodes) > self.most:
             raise self._exhausted(
                 "this model is too large once its functions are written out",
                 f"at most {STEPS} operations are inlined, and {NODES} kept; name a value instead of calling again",
@@ -122,8 +173,7 @@ class Walker:
             case tree.Boolean():
                 return Value(self.graph.constant(int(expression.value)), (), "bool")
             case tree.Text():
-                help = "a quoted word is an option of a function; a value is written without quotes"
-                raise Mistake("E0405", "a quoted word has no value here", expression.span, help=help)
+                raise _no_value(expression.span)
             case tree.Name():
                 return self._name(expression, scope)
             case tree.Unary():
@@ -144,12 +194,14 @@ class Walker:
 
     def _operands(
         self, parts: Sequence[tree.Expression], scope: Scope
-    ) -> Generator[tuple[tree.Expression, Scope], Value | None, tuple[Operand, ...]]:
+    ) -> Generator[tuple[tree.Expression, Scope], Value | Several | None, tuple[Operand, ...]]:
         """The values of the parts; Poisoned, after all have been visited, where one has none."""
         found: list[Operand] = []
         for part in parts:
             value = yield part, scope
-            if value is not None:
+            if isinstance(value, Several):
+                self.report.add(not_one(value, part), scope.site)
+            elif value is not None:
                 found.append(Operand(value, part.span))
         if len(found) < len(parts):
             raise Poisoned
@@ -167,6 +219,8 @@ class Walker:
         bound = self.bound(expression.name, expression.span, scope)
         if isinstance(bound, Value):
             return bound
+        if isinstance(bound, Word):
+            raise _no_value(expression.span)
         wanted = "x |> " + expression.name if isinstance(bound, (Instance, Function)) else "fc = " + expression.name
         raise Mistake(
             "E0210",
@@ -182,6 +236,9 @@ class Walker:
         except KeyError:
             if name == "pi":
                 return Value(self.graph.constant(numbers.PI), (), "float")
+            if name == "training":
+                self.asked = True
+                return Value(self.graph.constant(int(self.training)), (), "bool")
             if self.table.knows(scope.axis(name)):
                 help = f"index[{name}] counts along it, size[{name}] is its length"
                 raise Mistake("E0210", f"`{name}` is an axis, not a value", span, help=help) from None
@@ -278,6 +335,9 @@ class Walker:
 
     def axis(self, item: tree.AxisName, scope: Scope) -> Axis:
         """The axis that stands in brackets."""
+        if item.rest:
+            help = f"name one axis; `*{item.name}` stands for any number of them"
+            raise Mistake("E0337", "several axes cannot stand here", item.span, help=help)
         name = scope.axis(item.name)
         if not self.table.knows(name) and defined(name, scope):
             bound = scope.find(name)
@@ -285,8 +345,22 @@ class Walker:
             raise Mistake("E0300", f"`{name}` is not an axis", item.span, help=f"it is {kind(bound)}{has}")
         return self.table.axis(name, item.span)
 
-    def axes(self, items: Sequence[tree.SubscriptItem], scope: Scope, what: str) -> tuple[Axis, ...]:
-        """The axes in the brackets of `what`, each once."""
+    def _given(self, item: tree.AxisName, scope: Scope) -> Axis:
+        """The axis that is given to a function; its length may be told by what stands inside, as in
+        `sum[f](flatten[(h, w) -> f](x))`."""
+        name = scope.axis(item.name)
+        if self.table.knows(name) and self.table.waits(name):
+            return Axis(name, data_length(name))
+        return self.axis(item, scope)
+
+    def axes(
+        self,
+        items: Sequence[tree.SubscriptItem],
+        scope: Scope,
+        what: str,
+        of: Callable[[tree.AxisName, Scope], Axis] | None = None,
+    ) -> tuple[Axis, ...]:
+        """The axes in the brackets of `what`, each once, as `of` gives them."""
         found: dict[str, Axis] = {}
         for item in items:
             if isinstance(item, tree.ValueName):
@@ -295,14 +369,33 @@ class Walker:
                 raise Mistake(
                     "E0330", f"the brackets of `{what}` hold axes, and this is none", item.span, help=f"{what}[k]"
                 )
-            axis = self.axis(item, scope)
-            if axis.name in found:
-                base = axis.name.rstrip(PRIME)
-                again = what in calls.RULES or what in calls.ARRAYS
-                help = "name each axis once" if again else f"a copy is another axis: axis {base}2 like {base}"
-                raise Mistake("E0334", f"the axis `{axis.name}` stands here twice", item.span, help=help)
-            found[axis.name] = axis
+            for axis in self.each(item, scope, of):
+                if axis.name in found:
+                    base = axis.name.rstrip(PRIME)
+                    again = what in calls.RULES or what in calls.ARRAYS
+                    help = "name each axis once" if again else f"a copy is another axis: axis {base}2 like {base}"
+                    raise Mistake("E0334", f"the axis `{axis.name}` stands here twice", item.span, help=help)
+                found[axis.name] = axis
         return tuple(found.values())
+
+    def each(
+        self, item: tree.AxisName, scope: Scope, of: Callable[[tree.AxisName, Scope], Axis] | None = None
+    ) -> tuple[Axis, ...]:
+        """The axis that stands in brackets, as `of` gives it, or those that a starred name stands for."""
+        if not item.rest:
+            return ((of or self.axis)(item, scope),)
+        return tuple(self.table.axis(name, item.span) for name in self.names(item, scope))
+
+    def names(self, item: tree.AxisName, scope: Scope) -> tuple[str, ...]:
+        """The names of these axes in the model."""
+        if not item.rest:
+            return (scope.axis(item.name),)
+        found = scope.group(item.name)
+        if found is None:
+            message = f"`*{item.name}` stands for no axes here"
+            help = f"the last axis parameter of a layer or a def may have a star: layer Dropout[*{item.name}]:"
+            raise Mistake("E0337", message, item.span, help=help)
+        return found
 
     def _subscript(self, expression: tree.Subscript, scope: Scope) -> Walk:
         subject = expression.value
@@ -312,7 +405,7 @@ class Walker:
                 return calls.array(self.graph, subject.name, axes, expression.span)
             if subject.name in calls.LATER:
                 raise calls.later(f"`{subject.name}`", expression.span)
-            if subject.name in calls.RULES or subject.name in calls.DERIVATIVES:
+            if subject.name in (*calls.RULES, *calls.DERIVATIVES, *rearrange.RULES):
                 raise Mistake(
                     "E0210",
                     f"`{subject.name}` is a function, not a value",
@@ -331,7 +424,7 @@ class Walker:
             operand = Operand(value, expression.span)
         return operand.value
 
-    def _select(self, subject: Operand, item: tree.SubscriptItem, scope: Scope) -> Walk:
+    def _select(self, subject: Operand, item: tree.SubscriptItem, scope: Scope) -> OneValue:
         match item:
             case tree.At():
                 name = scope.axis(item.axis.name)
@@ -354,12 +447,18 @@ class Walker:
                     help=f"write {item.name} = 0 for a position, {item.name} -> {item.name}' for a renaming",
                 )
             case _:
-                raise calls.later(f"`{written(item.span)}`", item.span)
+                help = "a window is a function: window[t: r](x); and so is flatten: flatten[(h, w) -> f](x)"
+                raise Mistake("E0348", f"`{written(item.span)}` selects nothing", item.span, [subject.side], help)
 
     def _pair(self, item: tree.Rename, scope: Scope) -> tuple[str, Axis]:
         if len(item.before) != 1 or len(item.after) != 1:
-            raise calls.later("merging and splitting axes", item.span)
+            several = item.before if len(item.before) > 1 else item.after
+            name = "flatten" if several is item.before else "split"
+            help = f"write {name}[{written(item.span)}](...)"
+            raise Mistake("E0348", f"a renaming has one axis on each side, and `{name}` has more", item.span, help=help)
         before, after = item.before[0], item.after[0]
+        if before.rest:
+            self.axis(before, scope)
         if not self.table.knows(scope.axis(after.name)):
             like = f"axis {after.name.rstrip(PRIME)} like {before.name}"
             help = f"a prime makes a copy: {before.name}'; or declare one: {like}"
@@ -390,6 +489,8 @@ class Walker:
         if not defined(named.name, scope):
             if named.name in calls.RULES:
                 return (yield from self._rule(named, items, arguments, whole, scope))
+            if named.name in rearrange.RULES:
+                return (yield from self._rearranged(named.name, items or (), arguments, whole.span, scope))
             if named.name in calls.DERIVATIVES:
                 return (yield from self._derivative(named, items, arguments, whole, scope))
             if named.name in calls.LATER:
@@ -430,7 +531,7 @@ class Walker:
 
     def _visited(
         self, arguments: tuple[tree.Argument, ...], scope: Scope
-    ) -> Generator[tuple[tree.Expression, Scope], Value | None, None]:
+    ) -> Generator[tuple[tree.Expression, Scope], Value | Several | None, None]:
         """Look at arguments whose function is in error, for mistakes of their own."""
         for argument in arguments:
             yield argument.value, scope
@@ -462,9 +563,29 @@ class Walker:
                     help="to add values, write a + b",
                 )
             parts = factors(parts[0])
-        axes = None if items is None else self.axes(items, scope, function.name)
+        axes = None if items is None else self.axes(items, scope, function.name, self._given)
         operands = yield from self._operands(parts, scope)
         return calls.RULES[function.name](Applied(self.graph, self.table, function.name, whole.span, axes, operands))
+
+    def _rearranged(
+        self,
+        name: str,
+        items: tuple[tree.SubscriptItem, ...],
+        arguments: tuple[tree.Argument, ...],
+        span: Span,
+        scope: Scope,
+    ) -> Walk:
+        brackets = rearrange.brackets(items, scope, name)
+        parts, given = rearrange.arranged(name, arguments)
+        words = {option: _word(argument.value, scope) for option, argument in given.items()}
+        numbers = {option: argument.value for option, argument in given.items() if words[option] is None}
+        operands = yield from self._operands([*parts, *numbers.values()], scope)
+        values, rest = operands[: len(parts)], operands[len(parts) :]
+        options: dict[str, Operand | Word] = {option: word for option, word in words.items() if word is not None}
+        options.update(zip(numbers, rest, strict=True))
+        return rearrange.RULES[name](
+            rearrange.Rearranging(self.graph, self.table, name, span, brackets, values, options)
+        )
 
     def _derivative(
         self,
@@ -498,48 +619,64 @@ class Walker:
         scope: Scope,
     ) -> Walk:
         definition = function.definition
-        given = () if items is None else self.axes(items, scope, name)
+        among = () if items is None else self.axes(items, scope, name, self._given)
         site = scope.site
         while site is not None:
             if site.of is function:
                 raise recurring("function", name, span)
             site = site.outer
         inner = Scope(outer=function.scope, site=CallSite(name, span, scope.site, function))
-        inner.axes.update(axis_parameters(name, definition.axes, given, span))
+        axis_parameters(name, definition.axes, among, span, inner)
         given_to = placed(name, definition, arguments, span)
-        operands = yield from self._operands([argument.value for argument in given_to.values()], scope)
-        for formal, operand in zip(given_to, operands, strict=True):
+        words = {formal: _word(argument.value, scope) for formal, argument in given_to.items()}
+        valued = [formal for formal in given_to if words[formal] is None]
+        operands = yield from self._operands([given_to[formal].value for formal in valued], scope)
+        for formal, operand in zip(valued, operands, strict=True):
             self._carries(definition, formal, operand, inner)
             inner.names[formal] = operand.value
+        inner.names.update({formal: word for formal, word in words.items() if word is not None})
         for parameter in definition.parameters:
             if parameter.name not in given_to and parameter.default is not None:
-                (operand,) = yield from self._operands([parameter.default], inner)
-                inner.names[parameter.name] = operand.value
+                word = _word(parameter.default, inner)
+                if word is None:
+                    (operand,) = yield from self._operands([parameter.default], inner)
+                inner.names[parameter.name] = operand.value if word is None else word
+        updates: list[objectives.Update] = []
         for statement in definition.body:
             match statement:
+                case tree.Update():
+                    (updated,) = yield from self._operands([statement.value], inner)
+                    try:
+                        updates.append(objectives.update(self.graph, statement, updated.value, inner))
+                    except Mistake as mistake:
+                        self.report.add(mistake, inner.site)
                 case tree.Assignment():
-                    inner.names[statement.name] = yield statement.value, inner
+                    found = yield statement.value, inner
+                    inner.names.update(zip(names_of(statement), self._assigned(statement, found, inner), strict=True))
+                case tree.Scan():
+                    values, _ = yield from scans.scan(self.graph, self.axis, statement, inner)
+                    inner.names.update(zip(statement.names, values, strict=True))
                 case tree.Return():
-                    if len(statement.values) != 1:
-                        raise calls.later("returning several values", statement.span)
-                    (result,) = yield from self._operands(statement.values, inner)
-                    return result.value
+                    results = yield from self._operands(statement.values, inner)
+                    given = tuple(result.value.node for result in results)
+                    self.updates += [replace(item, beside=given) for item in updates]
+                    if len(results) == 1:
+                        return results[0].value
+                    return Several(name, tuple(result.value for result in results))
         raise Poisoned
 
     def _carries(self, definition: tree.Definition, name: str, operand: Operand, inner: Scope) -> None:
         """Mistake where an argument lacks an axis that the definition writes."""
         formal = next(f for f in definition.parameters if f.name == name)
-        for item in formal.axes:
-            axis = inner.axis(item.name)
+        needed = [axis for item in formal.axes for axis in self.names(item, inner)]
+        for axis in needed:
             if operand.value.axis(axis) is None:
                 assert inner.site is not None
                 raise Mistake(
                     "E0335",
                     f"`{inner.site.name}` needs the axis `{axis}` in `{name}`, and this has none",
                     operand.span,
-                    sides=[
-                        f"{operand.side}   {name} [{', '.join(inner.axis(i.name) for i in formal.axes)}]",
-                    ],
+                    sides=[f"{operand.side}   {name} [{', '.join(needed)}]"],
                     help="an argument may have more axes than are written, and not fewer",
                 )
 
@@ -554,6 +691,21 @@ COMPARISONS = {
     "==": functions.equal(_0, _1),
     "!=": functions.unequal(_0, _1),
 }
+
+
+def _no_value(span: Span) -> Mistake:
+    help = "a quoted word is an option of a function; a value is written without quotes"
+    return Mistake("E0405", "a quoted word has no value here", span, help=help)
+
+
+def _word(expression: tree.Expression, scope: Scope) -> Word | None:
+    """The quoted word that the expression is, or that the name stands for."""
+    if isinstance(expression, tree.Text):
+        return Word(expression.value, expression.span)
+    if isinstance(expression, tree.Name) and defined(expression.name, scope):
+        bound = scope.find(expression.name)
+        return bound if isinstance(bound, Word) else None
+    return None
 
 
 def _dotted(item: tree.ValueName, example: str) -> Mistake:

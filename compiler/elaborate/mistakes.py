@@ -60,22 +60,31 @@ class Report:
     def add(self, mistake: Mistake, site: CallSite | None = None) -> None:
         """Take a mistake up, with the calls in which it came to be; the same one in a second call is not told again.
 
-        Exhausted where there are so many that no one reads on.
+        One in a library is told at the model's own line that uses it. Exhausted where there are so many that no one
+        reads on.
         """
         diagnostic = mistake.diagnostic
         notes = list(diagnostic.notes)
-        place = diagnostic.span.start
-        inside = diagnostic.span.source is not self.source
+        key = (diagnostic.code, f"{diagnostic.span.source.name}:{diagnostic.message}", diagnostic.span.start)
+        if diagnostic.span.source is not self.source:
+            of = site.name if site is not None else diagnostic.span.source.name
+            notes.append(Note(diagnostic.span, f"here in the library, in `{of}`"))
+            while site is not None and site.span.source is not self.source:
+                site = site.outer
+            if site is not None:
+                diagnostic = replace(diagnostic, span=site.span)
+                site = site.outer
         while site is not None:
             if len(notes) < _NOTES - 1 or site.outer is None:
                 notes.append(Note(site.span, f"in this use of `{site.name}`"))
-            if inside and site.span.source is self.source:
-                place = site.span.start
             site = site.outer
-        key = (diagnostic.code, f"{diagnostic.span.source.name}:{diagnostic.message}", diagnostic.span.start)
-        self._found.setdefault(key, (place, replace(diagnostic, notes=tuple(notes))))
+        self._found.setdefault(key, (diagnostic.span.start, replace(diagnostic, notes=tuple(notes))))
         if len(self._found) >= MOST_DIAGNOSTICS:
             raise Exhausted
+
+    def found(self) -> bool:
+        """Whether there is any mistake."""
+        return bool(self._found)
 
     def check(self) -> None:
         """Raise ModelError with all mistakes, in the order of the source, if there are any."""

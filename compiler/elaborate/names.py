@@ -9,24 +9,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .. import tree
-from ..source import Note
-from . import calls
+from ..source import Note, Span
+from . import calls, objectives, rearrange
 from .arguments import recurring, unknown
 from .axes import descendants
 from .mistakes import Mistake, Report
+from .scans import faults
 from .scope import Scope
 
-_IN_DEF = (tree.Assignment, tree.Return)
-_IN_LAYER = (tree.Parameter, tree.Constant, tree.Assignment, tree.Definition)
+_IN_DEF = (tree.Assignment, tree.Update, tree.Return)
+_IN_LAYER = (tree.Parameter, tree.Noise, tree.State, tree.Constant, tree.Assignment, tree.Definition)
 
 _WORDS: dict[type, str] = {
     tree.AxisDeclaration: "axis",
     tree.Input: "input",
     tree.Noise: "noise",
     tree.Parameter: "param",
+    tree.State: "state",
+    tree.Update: "update",
     tree.Constant: "const",
     tree.Definition: "def",
     tree.Layer: "layer",
+    tree.Scan: "scan",
     tree.Yield: "yield",
     tree.Return: "return",
     tree.Output: "output",
@@ -36,7 +40,7 @@ _WORDS: dict[type, str] = {
     tree.Objective: "minimize",
 }
 
-_ALWAYS = {*calls.RULES, *calls.ARRAYS, *calls.DERIVATIVES, *calls.LATER, "pi"}
+_ALWAYS = {*calls.RULES, *calls.ARRAYS, *calls.DERIVATIVES, *rearrange.RULES, *calls.LATER, "pi", "training"}
 
 
 def check(statement: tree.Definition | tree.Layer, scope: Scope, report: Report) -> bool:
@@ -56,11 +60,16 @@ def _block(owner: tree.Definition | tree.Layer, scope: Scope) -> Iterator[Mistak
         inner.places[formal.name] = formal.span
         if formal.default is not None:
             yield from _expression(formal.default, scope, owner)
+    for axis in owner.axes[:-1]:
+        if axis.rest:
+            help = "the axes that are named stand before those that are not"
+            yield Mistake("E0337", "a star may stand before the last axis only", axis.span, help=help)
+    updated: dict[str, tree.Update] = {}
     allowed, home = (_IN_DEF, "function") if isinstance(owner, tree.Definition) else (_IN_LAYER, "layer")
     for statement in owner.body:
         if not isinstance(statement, (*allowed, tree.Scan)):
             yield misplaced(statement, home)
-            inner.names.setdefault(getattr(statement, "name", None) or "", None)
+            inner.names.update((name, None) for name, _ in defined(statement) if name not in inner.names)
             continue
         match statement:
             case tree.Definition() | tree.Layer():
@@ -71,17 +80,25 @@ def _block(owner: tree.Definition | tree.Layer, scope: Scope) -> Iterator[Mistak
                 if statement.drawn and isinstance(statement.initial, tree.Call):
                     yield from _expression(statement.initial.arguments, inner, owner)
             case tree.Scan():
-                yield calls.later("`scan`", statement.axis.span)
+                yield from _scan(statement, inner, owner)
                 inner.names.update(dict.fromkeys(statement.names))
                 continue
+            case tree.Assignment():
+                yield from _expression(statement.value, inner, owner)
+            case tree.Noise():
+                yield from _expression(statement.distribution.arguments, inner, owner)
+            case tree.Update():
+                yield from _expression((statement.state, statement.value), inner, owner)
+                if statement.state.name in updated:
+                    yield objectives.twice(updated[statement.state.name], statement)
+                updated[statement.state.name] = statement
             case _:
                 yield from _expression(statement, inner, owner)
-        name = getattr(statement, "name", None)
-        if isinstance(name, str):
+        for name, span in defined(statement):
             if name in inner.places:
-                yield twice(name, statement, inner)
+                yield twice(name, span, inner)
             inner.names[name] = None
-            inner.places[name] = statement.span
+            inner.places[name] = span
 
     last = owner.body[-1] if owner.body else owner
     if isinstance(owner, tree.Definition) and not isinstance(last, tree.Return):
@@ -94,18 +111,44 @@ def _block(owner: tree.Definition | tree.Layer, scope: Scope) -> Iterator[Mistak
             yield Mistake("E0221", "what stands after this `return` is never reached", statement.span, help=help)
 
 
+def _scan(statement: tree.Scan, scope: Scope, owner: tree.Definition | tree.Layer) -> Iterator[Mistake]:
+    yield from faults(statement)
+    for carry in statement.carries:
+        yield from _expression(carry.initial, scope, owner)
+    inner = Scope(outer=scope)
+    inner.names.update(dict.fromkeys(carry.name for carry in statement.carries))
+    for part in statement.body:
+        if isinstance(part, tree.Scan):
+            yield from _scan(part, inner, owner)
+        else:
+            yield from _expression(part.value if isinstance(part, tree.Assignment) else part, inner, owner)
+        inner.names.update((name, None) for name, _ in defined(part))
+
+
 def misplaced(statement: tree.Statement, home: str) -> Mistake:
     """The mistake of a statement that cannot stand where it does."""
     word = _WORDS.get(type(statement), "this")
-    return Mistake("E0220", f"`{word}` cannot stand in a {home}", statement.span, help=f"write it outside the {home}")
+    inside = home == "layer" and isinstance(statement, tree.Update)
+    help = "write it in a def of the layer" if inside else f"write it outside the {home}"
+    return Mistake("E0220", f"`{word}` cannot stand in a {home}", statement.span, help=help)
 
 
-def twice(name: str, statement: tree.Statement, scope: Scope) -> Mistake:
+def defined(statement: tree.Statement) -> list[tuple[str, Span]]:
+    """The names that a statement defines, and where."""
+    if isinstance(statement, tree.Assignment):
+        return [(name.name, name.span) for name in statement.names]
+    if isinstance(statement, tree.Scan):
+        return [(name, statement.span) for name in statement.names]
+    name = getattr(statement, "name", None)
+    return [(name, statement.span)] if isinstance(name, str) else []
+
+
+def twice(name: str, span: Span, scope: Scope) -> Mistake:
     """The mistake of a second definition."""
     return Mistake(
         "E0201",
         f"`{name}` is defined twice",
-        getattr(statement, "name_span", statement.span),
+        span,
         help="each name is defined once; give the second another name",
         notes=[Note(scope.places[name], "defined here first")],
     )

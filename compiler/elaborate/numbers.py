@@ -12,6 +12,9 @@ from fractions import Fraction
 
 from sympy import Expr, Float, Integer, Rational
 
+from .. import functions
+from ..scalar import MEANINGS
+
 _DIGITS = 30  # significant characters of a literal that is kept exact
 _EXPONENT = 40  # decimal exponent of a literal that is kept exact
 _BITS = 256  # of a numerator or a denominator that is kept exact
@@ -121,6 +124,8 @@ _DOUBLE: dict[str, Callable[..., float]] = {
     "relu": lambda x: max(x, 0.0),
     "sigmoid": _sigmoid,
     "softplus": lambda x: max(x, 0.0) + math.log1p(math.exp(-abs(x))),
+    **{name: MEANINGS[getattr(functions, name)] for name in ("lgamma", "digamma", "lbeta", "log_i0e")},
+    "trigamma": lambda x: MEANINGS[functions.polygamma](1, x),
     "maximum": max,
     "minimum": min,
     "xlogy": lambda x, y: 0.0 if x == 0 else x * math.log(y),

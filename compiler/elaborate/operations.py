@@ -150,8 +150,9 @@ POINTWISE: dict[str, Expr] = {
     "abs": sympy.Abs(_0),
     "atan2": sympy.atan2(_0, _1),
     **{name: getattr(functions, name)(_0) for name in ("sigmoid", "softplus", "relu", "step", "log1p", "expm1")},
-    **{name: getattr(functions, name)(_0) for name in ("erf", "erfc")},
-    **{name: getattr(functions, name)(_0, _1) for name in ("maximum", "minimum", "xlogy")},
+    **{name: getattr(functions, name)(_0) for name in ("erf", "erfc", "lgamma", "digamma", "log_i0e")},
+    "trigamma": functions.polygamma(1, _0),
+    **{name: getattr(functions, name)(_0, _1) for name in ("maximum", "minimum", "xlogy", "lbeta")},
 }
 """Functions of numbers, point by point, as expressions in placeholders."""
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .. import tree
-from ..graph import Axis, Node
+from ..graph import Axis, Contract, Graph, Leaf, Map, Node
 from ..source import Span
-from .mistakes import CallSite
+from .mistakes import CallSite, Mistake
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,14 @@ class Value:
             if axis.name == name:
                 return axis
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """What the function `name` gives that returns several values; one of them is None where its mistake was told."""
+
+    name: str
+    values: tuple[Value | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +69,80 @@ class Instance:
     scope: Scope
 
 
-Bound = Value | Function | Template | Instance | None
+@dataclass
+class Loop:
+    """The axis of a scan, and the leaves that stand for one position of arrays: by the array's node.
+
+    `own` are all leaves that have a value inside of the scan only, by id.
+    """
+
+    graph: Graph
+    axis: Axis
+    stepped: dict[int, tuple[Leaf, Node]] = field(default_factory=dict)
+    own: set[int] = field(default_factory=set)
+
+    def at_step(self, value: Value, name: str, span: Span) -> Value:
+        """The value as it is seen at one step; `name` says for people what it is."""
+        own = value.axis(self.axis.name)
+        if own is None:
+            return value
+        if own.length != self.axis.length:
+            raise Mistake(
+                "E0434",
+                f"`{name}` cannot be seen step by step: along `{own.name}` it has another length than the scan",
+                span,
+                sides=[f"{name} has {own.name} of length {own.length}   the scan goes along {self.axis.length}"],
+                help="scan along an axis of its own length, or select the position before the scan",
+            )
+        axes = tuple(axis for axis in value.axes if axis.name != self.axis.name)
+        return Value(self._position(value.node, name), axes, value.type, value.index)
+
+    def _position(self, node: Node, name: str) -> Node:
+        """The node at the position of the step. What a function makes of the step and of whole arrays is computed from
+        their positions, if each of its positions follows from those alone."""
+        if self.axis.name not in node.names:
+            return node
+        if not node.free & self.own:
+            if node.id not in self.stepped:
+                inner = [axis for axis in node.axes if axis.name != self.axis.name]
+                leaf = self.graph.local(name, inner, node.dtype, node.trained, node.positive)
+                self.stepped[node.id] = leaf, node
+                self.own.add(leaf.id)
+            return self.stepped[node.id][0]
+        if isinstance(node, Map) or (isinstance(node, Contract) and self.axis not in node.summed):
+            return self.graph.remake(node, [self._position(operand, name) for operand in node.operands])
+        return self.graph.gather(node, self._position(self.graph.index(self.axis), "position"), self.axis.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A quoted word, which an option of a function may be: `pad="same"`."""
+
+    text: str
+    span: Span
+
+
+Bound = Value | Function | Template | Instance | Word | None
 """What a name is bound to; None where its mistake has been told."""
 
 
 @dataclass
 class Scope:
-    """Names, and axis names that stand for others. `site` is the call in which the scope came to be.
+    """Names, and axis names that stand for others, `groups` for several. `site` is the call in which the scope came to
+    be.
 
-    `ahead` holds the names that the model defines, for the message of one that is used before.
+    `ahead` holds the names that the model defines, for the message of one that is used before; `loops` the scans in
+    whose bodies the scope stands, the outermost first.
     """
 
     outer: Scope | None = None
     names: dict[str, Bound] = field(default_factory=dict)
     places: dict[str, Span] = field(default_factory=dict)
     axes: dict[str, str] = field(default_factory=dict)
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
     site: CallSite | None = None
     ahead: dict[str, Span] = field(default_factory=dict)
+    loops: tuple[Loop, ...] = ()
 
     def chain(self) -> Iterator[Scope]:
         """This scope and those around it, the innermost first."""
@@ -123,6 +188,10 @@ class Scope:
                 return scope.axes[base] + primes
         return name
 
+    def group(self, name: str) -> tuple[str, ...] | None:
+        """The model's axes that `*name` stands for here, or None."""
+        return next((scope.groups[name] for scope in self.chain() if name in scope.groups), None)
+
 
 def kind(bound: Bound) -> str:
     """What `bound` is, in words."""
@@ -133,5 +202,7 @@ def kind(bound: Bound) -> str:
             return "a layer"
         case Instance():
             return "an instance of a layer"
+        case Word():
+            return "a quoted word"
         case _:
             return "a value"

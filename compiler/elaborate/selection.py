@@ -9,6 +9,7 @@ from __future__ import annotations
 import sympy
 from sympy import Expr, Integer
 
+from ..arrays import quotient
 from ..graph import Axis, Constant, Graph, Leaf, Map, Node, Size, placeholder, reachable
 from ..source import Span
 from .axes import Axes
@@ -128,9 +129,7 @@ def part(graph: Graph, subject: Operand, name: str, bounds: tuple[Operand | None
     start = _from_end(first, length) if first is not None else (Integer(0) if step > 0 else length - 1)
     stop = _from_end(last, length) if last is not None else (length if step > 0 else Integer(-1))
     distance = stop - start if step > 0 else start - stop
-    count = (
-        sympy.expand(distance) if abs(step) == 1 else sympy.floor(sympy.expand(distance + abs(step) - 1) / abs(step))
-    )
+    count = quotient(distance + abs(step) - 1, abs(step))
     beyond = stop - length if step > 0 else start - (length - 1)
     low = start if step > 0 else stop + 1
     if count.is_nonpositive or beyond.is_positive or low.is_negative:

@@ -49,13 +49,15 @@ TAKEN = BUILTINS | FUNCTIONS | {"numpy"}
 """Names that mean the same everywhere."""
 
 ATTRIBUTES = frozenset(
-    "T all any append astype at c_contiguous diagonal dot dtype fill flags get index item items join kind max min ndim "
-    "normal reduce reshape rstrip setdefault shape stop tolist transpose uniform values".split()
+    "T accumulate all any append astype at c_contiguous diagonal dot draw dtype fill flags get index item items join "
+    "kind max min ndim normal random reduce reshape rstrip setdefault shape standard_exponential standard_normal stop "
+    "tolist transpose uniform values".split()
 )
 """Of arrays, ufuncs, tables, texts, slices and random generators."""
 
 OWN = frozenset(
-    "rebind rows size _block _blocks _buffers _fixed _lengths _out _places _see _theta _views _write_to".split()
+    "rebind rows size _block _blocks _buffers _fixed _lengths _noise _out _places _see _theta _updated _views "
+    "_write_to".split()
 )
 """What the module's classes have."""
 
@@ -64,10 +66,12 @@ WITHIN = {
     "linalg": frozenset("LinAlgError cholesky cond det inv qr slogdet solve".split()),
 }
 """What the module uses of parts of NumPy."""
+VIEWS = frozenset({"numpy.lib.stride_tricks", "numpy.lib.stride_tricks.sliding_window_view"})
+"""A view of an array that reads no memory but its own."""
 TABLES = frozenset({"_OBJECTIVES", "_FACTORED", "_EXPANDED", "_HESSIAN", "_HVP"})
 """Tables of classes, which are called."""
 METHODS = frozenset({"__init__", "__call__"})
-KEYWORDS = frozenset("all axis default dtype order out over where".split())
+KEYWORDS = frozenset("all axis counter default dtype key order out over where".split())
 DECORATOR = "errstate(all='ignore')"
 EXCEPTION = "DataError"
 LONGEST = 10_000
@@ -146,6 +150,8 @@ def _objection(node: ast.AST, parent: ast.AST) -> str | None:
             return "numpy as a value"
         case ast.Name():
             return None
+        case ast.Attribute(attr="stride_tricks" | "sliding_window_view", ctx=ast.Load()):
+            return None if ast.unparse(node) in VIEWS else ast.unparse(node)
         case ast.Attribute(value=ast.Name(id="numpy"), attr=name, ctx=ast.Load()):
             return None if name in support.OF_NUMPY | special.OF_NUMPY else f"numpy.{name}"
         case ast.Attribute(value=ast.Attribute(value=ast.Name(id="numpy"), attr=part), attr=name, ctx=ast.Load()):

@@ -15,7 +15,8 @@ from ..derivatives import Derived, copies
 from ..graph import Axis, Node, Parameter
 from ..plan import make_plan
 from .numbers import length
-from .routine import Ref, Routine
+from .refs import Ref
+from .routine import Routine
 from .signature import PLAIN, Signature
 
 if TYPE_CHECKING:
@@ -76,7 +77,9 @@ def _hessian(title: str, item: Derived, writer: Writer, outputs: Mapping[str, No
     zero = item.program.graph.constant(0)
     found = [(pair, blocks.get(f"{pair[0].name} {pair[1].name}", zero)) for pair in pairs]
     written = [line for pair, block in found if block is not zero for line in _block(routine, *pair, block)]
-    ending = [*(["out.fill(0.0)"] if any(block is zero for _, block in found) else []), *written, "return out"]
+    # What states stand for has no derivative either.
+    partly = bool(item.program.states) or any(block is zero for _, block in found)
+    ending = [*(["out.fill(0.0)"] if partly else []), *written, "return out"]
     document = "The matrix of second derivatives, in the order of the vector of parameters."
     return writer.write_class(routine, title, document, writer.inputs(plan.roots), ending, Signature(out=2))
 
@@ -136,6 +139,9 @@ def _jacobian(title: str, item: Derived, writer: Writer, outputs: Mapping[str, N
         ending.append(f"{made[name]} = {routine.use('empty')}(({shape}{',' * (not axes)}), DTYPE)")
         for parameter in item.program.parameters:
             ending.append(_part(routine, made[name], axes, parameter, parts[f"{name} {parameter.name}"]))
+        if item.program.states:
+            start = length(routine.places[item.program.states[0].name][0], routine.lengths)
+            ending.append(f"{made[name]}[{''.join(':, ' for _ in axes)}{start}:] = 0")
     ending += ["return {", *(f'    "{name}": {made[name]},' for name in names), "}"]
     document = "The derivatives of the outputs; the last axis of each is that of the vector of parameters."
     needs = writer.inputs([*plan.roots, *(outputs[name] for name in names)])
@@ -169,6 +175,8 @@ _CLASSES: Mapping[str, Callable[[str, Derived, Writer, Mapping[str, Node]], str]
 _SUPPORT = {
     "named": """
 def _named(objective):
+    if objective is None and len(OBJECTIVES) > 1:
+        raise DataError(f"the model has several objectives: say which, of {', '.join(OBJECTIVES)}")
     if objective is None:
         return next(iter(OBJECTIVES))
     if objective not in OBJECTIVES:

@@ -47,8 +47,9 @@ def _length(value: Expr, names: Mapping[str, str]) -> tuple[str, int]:
         top, bottom = sympy.fraction(value)
         if bottom != 1:
             return f"({_length(top, names)[0]}) // {int(bottom)}", 1
-        parts = [_length(factor, names) for factor in value.args]
-        return " * ".join(f"({t})" if binds < 1 else t for t, binds in parts), 1
+        # `2 * a // b` would divide the product.
+        parts = [(*_length(factor, names), isinstance(factor, sympy.floor)) for factor in value.args]
+        return " * ".join(f"({text})" if binds < 1 or divided else text for text, binds, divided in parts), 1
     if value.is_Pow and value.exp.is_Integer and value.exp > 0:
         text, binds = _length(value.base, names)
         return f"{text if binds == 2 else f'({text})'}**{int(value.exp)}", 1

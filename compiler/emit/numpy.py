@@ -24,25 +24,33 @@ from ..graph import (
     Constant,
     Contract,
     Factor,
+    Initial,
     Leaf,
     Map,
     Node,
+    Noise,
     Objective,
+    Parameter,
     Program,
     Slice,
     Stack,
+    State,
     data_length,
     reachable,
 )
 from ..plan import Plan, make_plan
 from ..source import Source
+from . import changing
 from . import derivatives as beyond
 from .allowed import verify
+from .lengths import NAME as CHECK_LENGTHS
+from .lengths import checks
 from .names import Names
 from .numbers import length
-from .routine import RISKY, Ref, Routine
+from .refs import Ref
+from .routine import RISKY, Routine
 from .signature import PLAIN, Signature
-from .special import ROUTINES, support
+from .special import DEFINED, support
 from .support import ALGEBRA, EXPAND, FACTOR, REFUSE, SUPPORT
 from .ufuncs import FUNCTIONS
 
@@ -50,6 +58,9 @@ CACHE = 1_048_576
 """Bytes that a block of rows may use: about a core's second-level cache."""
 LEAST_ROWS = 256
 """Rows below which a block's matrix products would be too thin."""
+
+LEAST_WITH_WINDOWS = 4
+"""The same where there are windows: there is a product for each row, and a row alone may fill the cache."""
 
 MOST_ROWS = 8192
 """Rows above which NumPy's OpenBLAS sets several threads to one dot product (from 10,000 on), which takes them longer
@@ -134,7 +145,10 @@ def emit_numpy(
     text += (
         SUPPORT
         + "".join(f"\n{text}" for kind, text in (("factor", FACTOR), ("expand", EXPAND)) if writer.variants[kind])
+        + (f"\n{changing.NOISE}" if program.noise else "")
+        + (f"\n{changing.STATES}" if program.states else "")
         + _algebra(writer)
+        + writer.checks
         + support(frozenset(writer.used))
         + "".join(f"\n\n{body}" for body in classes)
         + "\n\n"
@@ -147,7 +161,7 @@ def emit_numpy(
 
 
 def _algebra(writer: Writer) -> str:
-    """The functions of matrices that the classes call, and what their messages call the matrices."""
+    """The functions of windows and of matrices that the classes call, and what their messages call the matrices."""
     parts = [text for operator, text in ALGEBRA.items() if operator in writer.algebra]
     if writer.matrices:
         entries = [f"    ({_quoted(matrix)}, {_quoted(batch)})," for matrix, batch in writer.matrices]
@@ -189,7 +203,9 @@ def _head(
         *_table("AXES", [(a.name, _length_entry(a.length, a.name)) for a in program.axes]),
         *_table("CONSTANTS", [(key, repr(float(value))) for key, value in constants.items()]),
         *_table("INPUTS", [(i.name, _input_entry(i.axes, i.dtype, i.indexes, dtype)) for i in program.inputs]),
-        *_table("PARAMETERS", _parameter_entries(program, writer)),
+        *_table("NOISE", [(n.name, _noise_entry(n)) for n in program.noise]),
+        *_table("PARAMETERS", [(p.name, _kept_entry(p, (p.lower, p.upper), writer)) for p in program.parameters]),
+        *_table("STATES", [(s.name, _kept_entry(s, (None, None), writer)) for s in program.states]),
         *_table("OUTPUTS", [(n, _output_entry(n, node, dtype, writer)) for n, node in program.outputs]),
         *_table("METRICS", [(n, f'{{"needs": {_tuple(writer.needs(n))}}}') for n, _ in program.metrics]),
         *_table("OBJECTIVES", [(o.name, _objective_entry(o, writer)) for o in program.objectives]),
@@ -229,6 +245,16 @@ def _wrapped(before: str, names: Sequence[str], behind: str) -> list[str]:
             current = ""
         current += f"{name}, "
     return [f"{before}(", *lines, f"    {current.rstrip()}", f"){behind}"]
+
+
+def _noise_entry(item: Noise) -> str:
+    return f'{{{_axes_entry(item.axes)}, "draw": ({_initial(item.drawn)})}}'
+
+
+def _initial(initial: Initial) -> str:
+    """A kind and its numbers, as the inside of a tuple."""
+    text = ", ".join([_quoted(initial.kind), *(repr(float(a)) for a in initial.arguments)])
+    return text if initial.arguments else f"{text},"
 
 
 def _quoted(text: str | None) -> str:
@@ -284,26 +310,20 @@ def _input_entry(axes: Sequence[Axis], kind: str, indexes: Axis | None, dtype: s
     return f'{{{_axes_entry(axes)}, "dtype": "{stored}", "index": {_quoted(indexes.name if indexes else None)}}}'
 
 
-def _parameter_entries(program: Program, writer: Writer) -> list[tuple[str, str]]:
-    entries = []
-    for p in program.parameters:
-        start, stop = writer.places[p.name]
-        known = isinstance(start, sympy.Integer) and isinstance(stop, sympy.Integer)
-        place = f"({int(start)}, {int(stop)})" if known else "None"
-        initial = ", ".join([_quoted(p.initial.kind), *(repr(float(a)) for a in p.initial.arguments)])
-        if not p.initial.arguments:
-            initial += ","
-        low = "None" if p.lower is None else repr(float(p.lower))
-        high = "None" if p.upper is None else repr(float(p.upper))
-        entries.append(
-            (p.name, f'{{{_axes_entry(p.axes)}, "bounds": ({low}, {high}), "initial": ({initial}), "slice": {place}}}')
-        )
-    return entries
+def _kept_entry(item: Parameter | State, bounds: tuple[float | None, float | None], writer: Writer) -> str:
+    """The entry of what lies in the flat vector."""
+    start, stop = writer.places[item.name]
+    known = isinstance(start, sympy.Integer) and isinstance(stop, sympy.Integer)
+    place = f"({int(start)}, {int(stop)})" if known else "None"
+    low, high = ("None" if bound is None else repr(float(bound)) for bound in bounds)
+    rest = f'"bounds": ({low}, {high}), "initial": ({_initial(item.initial)}), "slice": {place}'
+    return f"{{{_axes_entry(item.axes)}, {rest}}}"
 
 
 def _output_entry(name: str, node: Node, dtype: str, writer: Writer) -> str:
     stored = {"float": dtype, "int": "int64", "bool": "bool"}[node.dtype]
-    return f'{{{_axes_entry(node.axes)}, "dtype": "{stored}", "needs": {_tuple(writer.needs(name))}}}'
+    axes = writer.program.shown(node.axes)
+    return f'{{{_axes_entry(axes)}, "dtype": "{stored}", "needs": {_tuple(writer.needs(name))}}}'
 
 
 def _objective_entry(objective: object, writer: Writer) -> str:
@@ -350,6 +370,7 @@ class Writer:
         self.variants: dict[str, dict[str, tuple[str, Expr]]] = {kind: {} for kind in VARIANTS}
         forward = [o.value for p in (program, *(v.program for v in variants)) for o in p.objectives]
         forward += [n for _, n in (*program.outputs, *program.metrics)]
+        forward += [n for o in program.objectives for _, n in o.updates]
         self.forward = {node.id for node in reachable(forward)}
         spans = [(span.start, span.end, name) for name, span in written.spans.items() if span.source is source]
         spans += [(o.span.start, o.span.end, o.name) for o in written.objectives if o.span is not None]
@@ -357,15 +378,21 @@ class Writer:
         self.lines = _Lines(
             source, tuple(s for s, _, _ in spans), tuple(e for _, e, _ in spans), tuple(n for _, _, n in spans)
         )
-        self.named = {node.id: name for name, node in reversed(program.named) if not isinstance(node, Constant)}
+        named = (*program.predicted, *program.named)
+        self.named = {node.id: name for name, node in reversed(named) if not isinstance(node, Constant)}
         self.of_parameter = _gradients_of(program)
         self.places: dict[str, tuple[Expr, Expr]] = {}
         start: Expr = sympy.Integer(0)
-        for parameter in (*program.parameters, *program.tangents):
-            stop = sympy.expand(start + sympy.Mul(*(axis.length for axis in parameter.axes)))
-            self.places[parameter.name] = (start, stop)
+        in_vector = [(p.name, p.axes) for p in program.parameters] + [(s.name, s.axes) for s in program.states]
+        for name, axes in in_vector:
+            stop = sympy.expand(start + sympy.Mul(*(axis.length for axis in axes)))
+            self.places[name] = (start, stop)
             start = stop
-        self.size = sympy.expand(start / 2) if program.tangents else start
+        self.size = start
+        for parameter, tangent in zip(program.parameters, program.tangents, strict=bool(program.tangents)):
+            low, high = self.places[parameter.name]
+            self.places[tangent.name] = (sympy.expand(low + self.size), sympy.expand(high + self.size))
+        self.checks = checks(written, frozenset({"numpy", "lengths", "DataError", *FUNCTIONS, *_MODULE_NAMES}))
         self.symbols = sorted(
             {s.name for a in program.axes for s in a.length.free_symbols}
             | {s.name for i in program.inputs for a in i.axes for s in a.length.free_symbols}
@@ -382,14 +409,19 @@ class Writer:
     def needs(self, name: str) -> tuple[str, ...]:
         """The inputs that an objective, output or metric needs, in the order of the model."""
         if name not in self._needs:
-            nodes = [o.value for o in self.program.objectives if o.name == name]
+            nodes = [n for o in self.program.objectives if o.name == name for n in (o.value, *dict(o.updates).values())]
             nodes += [node for n, node in (*self.program.outputs, *self.program.metrics) if n == name]
             self._needs[name] = self.inputs(nodes)
         return self._needs[name]
 
+    def _computed_with(self, roots: Sequence[Node]) -> set[str]:
+        """The inputs that the roots are computed from."""
+        return {node.name for node in reachable(roots) if isinstance(node, Leaf) and node.role == "input"}
+
     def inputs(self, roots: Sequence[Node]) -> tuple[str, ...]:
+        """The inputs that the roots are computed from, and those that only tell lengths."""
         found = reachable(roots)
-        leaves = {node.name for node in found if isinstance(node, Leaf) and node.role == "input"}
+        leaves = self._computed_with(roots)
         lengths = {s.name for node in found for a in node.axes for s in a.length.free_symbols}
         lengths |= {s.name for node in found for s in getattr(node, "length", sympy.Integer(0)).free_symbols}
         lengths |= {s.name for s in self.size.free_symbols}
@@ -403,8 +435,9 @@ class Writer:
         return tuple(item.name for item in self.program.inputs if item.name in leaves)
 
     def routine(self, plan: Plan) -> Routine:
-        known = {"numpy", "DTYPE", "CACHE", "LEAST_ROWS", "MOST_ROWS", *FUNCTIONS, *_MODULE_NAMES, *_ROUTINES}
-        names = Names(self.reserved | known)
+        known = {"numpy", "DTYPE", "CACHE", "LEAST_ROWS", "MOST_ROWS", *FUNCTIONS, *_MODULE_NAMES, *DEFINED}
+        changed = changing.NAMES if self.program.noise or self.program.states else frozenset()
+        names = Names(self.reserved | known | changed)
         lengths = {symbol: names.fresh(symbol) for symbol in self.symbols}
         return Routine(plan, names, self.dtype, self._label, self._remark, lengths, self.places, self.matrices)
 
@@ -438,14 +471,15 @@ class Writer:
     def objective(self, program: Program, objective: Objective, kind: str | None) -> str:
         """The class of an objective and its gradient, as the program has them; `kind` is that of a variant."""
         name, gradient = objective.name, program.gradients[objective.name]
-        plan = make_plan(program, [objective.value, *gradient.values()])
+        plan = make_plan(program, [objective.value, *gradient.values(), *dict(objective.updates).values()])
         routine = self.routine(plan)
         self.direct(routine, plan, gradient)
         routine.write()
         routine.section = "finish"
         loss = routine.ref(objective.value)
         text = routine.note(loss)
-        writes = self.gradient_lines(routine, gradient)
+        kept, advance = changing.update_lines(routine, objective, self.program.states, self.places)
+        writes = [*kept, *self.gradient_lines(routine, gradient)]
         needs = self.inputs(plan.roots)
         number = str(program.objectives.index(objective) + 1) if len(program.objectives) > 1 else ""
         shown = _quoted(name)[1:-1]
@@ -460,7 +494,8 @@ class Writer:
             self.variants[kind][name] = title, _size(plan, kind)
         is_float = objective.value.dtype == "float"
         returned = text if objective.value.axes or (isinstance(loss, Ref) and is_float) else f"float({text})"
-        return self.write_class(routine, title, document, needs, [*writes, f"return {returned}, out"], Signature(out=1))
+        ending = [*writes, f"return {returned}, out"]
+        return self.write_class(routine, title, document, needs, ending, Signature(out=1), advance)
 
     def pullback(self) -> str:
         """The class of the gradient that cotangents of the outputs give."""
@@ -486,7 +521,8 @@ class Writer:
         lines = ["return {"]
         for name, node in items:
             if node.axes:
-                text = f"{routine.use('array')}({routine.aligned(routine.result(node), node.names)})"
+                layout = [axis.name for axis in self.program.shown(node.axes)]
+                text = f"{routine.use('array')}({routine.aligned(routine.result(node), layout)})"
             else:
                 text = routine.note(routine.ref(node))
                 if title != "_Metrics":
@@ -546,10 +582,14 @@ class Writer:
         return Ref(view, tuple(axes), "out", True)
 
     def gradient_lines(self, routine: Routine, gradient: Mapping[str, Node]) -> list[str]:
-        lines = []
+        lines: list[str] = []
+        for start, stop in self._zeros(gradient):
+            one = stop - start == 1
+            place = length(start, routine.lengths)
+            lines.append(f"out[{place if one else f'{place}:{length(stop, routine.lengths)}'}] = 0")
         for parameter in self.program.parameters:
             node = gradient[parameter.name]
-            if node.id in routine.direct:
+            if node.id in routine.direct or _is_zero(node):
                 continue
             start, stop = (length(part, routine.lengths) for part in self.places[parameter.name])
             ref = routine.ref(node)
@@ -564,6 +604,18 @@ class Writer:
                 lines.append(f"{routine.use('copyto')}({target.text}, {value})")
         return lines
 
+    def _zeros(self, gradient: Mapping[str, Node]) -> list[tuple[Expr, Expr]]:
+        """The places of the vector that have no derivative: of parameters that are not trained, and of states."""
+        found: list[tuple[Expr, Expr]] = []
+        zeros = [p.name for p in self.program.parameters if _is_zero(gradient[p.name])]
+        for name in [*zeros, *(state.name for state in self.program.states)]:
+            start, stop = self.places[name]
+            if found and found[-1][1] == start:
+                found[-1] = (found[-1][0], stop)
+            else:
+                found.append((start, stop))
+        return found
+
     def write_class(
         self,
         routine: Routine,
@@ -572,6 +624,7 @@ class Writer:
         needs: Sequence[str],
         ending: Sequence[str],
         signature: Signature,
+        advance: Sequence[str] | None = None,
     ) -> str:
         """The text of a class; `ending` are the last lines of its call."""
         used = routine.used_functions
@@ -583,6 +636,10 @@ class Writer:
         if signature.out:
             body += ["", *self._write_to(routine, signature.out)]
         body += ["", *self._call(routine, ending, signature, bool(risky))]
+        if self.program.noise:
+            body += changing.draw_lines(bool(changing.drawn(self.program, routine.plan.roots)))
+        if self.program.states and advance is not None:
+            body += changing.advance_lines(self._length_lines(routine, advance), advance)
         self.used |= used
         self.algebra |= routine.algebra
         if used & RISKY:
@@ -596,15 +653,23 @@ class Writer:
         purpose = "compute what follows from it alone" + (", and cut the rows into blocks" if cut else "")
         purpose = purpose if cut else f"and {purpose}"
         more = ", seeds" if signature.seeded else ""
+        noise = [item.name for item in changing.drawn(self.program, plan.roots)]
+        reading = [f"found, lengths = _read(data, {_tuple(needs)})"]
+        if noise:
+            used = self._computed_with(plan.roots)
+            inputs, telling = ([name for name in needs if (name in used) == known] for known in (True, False))
+            reading = changing.reading(_tuple(noise), _tuple(inputs), _tuple(telling))
         lines = [
             f"    def __init__(self, data{more}, block=None):",
             "        self._lengths = None",
+            *(["        self._noise = {}"] if noise else []),
             "        self._block = block",
             f"        self.rebind(data{more})",
             "",
             f"    def rebind(self, data{more}):",
             f'        """Take data in: check it, {purpose}."""',
-            f"        found, lengths = _read(data, {_tuple(needs)})",
+            *(f"        {line}" for line in reading),
+            *([f"        {CHECK_LENGTHS}(lengths)"] if self.checks else []),
         ]
         if signature.seeded:
             lines.append("        seeds = _read_seeds(seeds, lengths)")
@@ -612,6 +677,7 @@ class Writer:
         text = "\n".join(
             [
                 *(line for line in routine.fixed_lines if not line.startswith("#")),
+                *routine.late_lines,
                 *routine.allocations.values(),
                 *routine.block_definitions.values(),
                 *(length(width, routine.lengths) for width in routine.row_bytes),
@@ -625,13 +691,17 @@ class Writer:
                 inner.append(f"{name} = lengths[{_quoted(symbol)}]")
         cotangents = {leaf.name for leaf in self.program.cotangents} if signature.seeded else set()
         for key, name in routine.inputs.items():
-            inner.append(f"{name} = {'seeds' if key in cotangents else 'found'}[{_quoted(key)}]")
+            if key in noise:
+                inner.append(f"{name} = given.get({_quoted(key)}, self._noise.get({_quoted(key)}))")
+            else:
+                inner.append(f"{name} = {'seeds' if key in cotangents else 'found'}[{_quoted(key)}]")
         inner += routine.fixed_lines
         if cut:
             assert rows is not None
             n = length(data_length(rows), routine.lengths)
+            least = f", {LEAST_WITH_WINDOWS}" if plan.slid else ""
             total = length(sympy.expand(sympy.Add(*routine.row_bytes)) or sympy.Integer(1), routine.lengths)
-            inner.append(f"{routine.rows_name} = _cut({n}, {total}, self._block)")
+            inner.append(f"{routine.rows_name} = _cut({n}, {total}, self._block{least})")
             inner.append(f"several = {routine.rows_name} < {n}")
         elif any(part is not None for _, part in routine.sums):
             inner.append("several = False")
@@ -783,6 +853,10 @@ class Writer:
 # ------------------------------------------------------------------------------------------------------------- the face
 
 
+def _is_zero(node: Node) -> bool:
+    return isinstance(node, Constant) and node.value == 0
+
+
 def _is_of_factor(node: Node) -> bool:
     """Whether the node is a factor, scaled or a part."""
     while not isinstance(node, Factor):
@@ -825,6 +899,23 @@ def _variant_or_not(program: Program, writer: Writer) -> str:
     return text
 
 
+def _more_of_bound(program: Program) -> str:
+    """What the documentation of `bind` says of noise and states."""
+    more = "; `draw(seed, step)` draws its noise, which is at first that of step 0 of seed 0" if program.noise else ""
+    return more + (";\n    `advance(theta)` writes what the last call has made of the states" if program.states else "")
+
+
+def _the_objective(writer: Writer) -> str:
+    if len(writer.classes) == 1:
+        return "objective = next(iter(_OBJECTIVES))"
+    return """raise DataError(f"the model has several objectives: say which, of {', '.join(_OBJECTIVES)}")"""
+
+
+def _drawn(program: Program, bound: str) -> str:
+    """A class bound to data, its noise drawn."""
+    return f"_drawn({bound}, seed)" if program.noise else bound
+
+
 def _face(program: Program, writer: Writer) -> str:
     parts: list[str] = []
     if writer.classes:
@@ -842,10 +933,10 @@ def bind(data, objective=None, block=None):
 
     `data` maps the names of inputs to arrays. `objective` may be left out where there is one. `block` is the number of
     rows that are computed at a time, a good one where it is left out. The result has `size`, `rows`, and
-    `rebind(data)` for new data.
+    `rebind(data)` for new data{_more_of_bound(program)}.
     \"\"\"
     if objective is None:
-        objective = next(iter(_OBJECTIVES))
+        {_the_objective(writer)}
     if objective not in _OBJECTIVES:
         raise DataError(f"there is no objective {{objective!r}}; there are {{', '.join(_OBJECTIVES)}}")
 {_variant_or_not(program, writer)}    return _OBJECTIVES[objective](data, block)
@@ -858,17 +949,19 @@ def bind(data, objective=None, block=None):
     raise DataError("the model has no objective: it has nothing to minimize")
 '''
         )
-    outputs = "_Outputs(data)(theta)" if program.outputs else "{}"
+    said = "\n\n    `seed` draws the noise that the data do not hold.\n    " if program.noise else ""
+    more = ", seed=0" if program.noise else ""
+    outputs = f"{_drawn(program, '_Outputs(data)')}(theta)" if program.outputs else "{}"
     parts.append(
-        f'''def predict(theta, data):
-    """The outputs by name, each an array over the axes that `OUTPUTS` names."""
+        f'''def predict(theta, data{more}):
+    """The outputs by name, each an array over the axes that `OUTPUTS` names.{said}"""
     return {outputs}
 '''
     )
-    metrics = "_Metrics(data)(theta)" if program.metrics else "{}"
+    metrics = f"{_drawn(program, '_Metrics(data)')}(theta)" if program.metrics else "{}"
     parts.append(
-        f'''def metrics(theta, data):
-    """The metrics by name."""
+        f'''def metrics(theta, data{more}):
+    """The metrics by name.{said}"""
     return {metrics}
 '''
     )
@@ -895,14 +988,14 @@ def bind(data, objective=None, block=None):
     return found
 
 
-def vjp(theta, data, seeds):
-    """The gradient for cotangents of the outputs, `seeds` by name; an output without one counts as zero."""
-    return _Pullback(data, seeds)(theta)
+def vjp(theta, data, seeds{more}):
+    """The gradient for cotangents of the outputs, `seeds` by name; an output without one counts as zero.{said}"""
+    return {_drawn(program, "_Pullback(data, seeds)")}(theta)
 '''
         )
     else:
         parts.append(
-            '''def vjp(theta, data, seeds):
+            f'''def vjp(theta, data, seeds{more}):
     """This model has no output that depends on its parameters."""
     raise DataError("the model has no differentiable output")
 '''
@@ -915,10 +1008,5 @@ _MODULE_NAMES = frozenset(
     "VERSION SOURCE_SHA256 ROWS AXES CONSTANTS INPUTS PARAMETERS OUTPUTS METRICS OBJECTIVES _read _fit _cut _vector "
     "_gradient _numbers _lengths _layout _shape _bounded _free _column _read_seeds _Outputs _Metrics _Pullback "
     "_Objective _OBJECTIVES _FACTORED _factor MOST_COLUMNS _EXPANDED _well_conditioned MOST_STATISTICS _MATRICES "
-    "_refuse _solve _inverse _cholesky _is_definite _logdet _det".split()
-)
-
-_ROUTINES = frozenset(
-    {name for name, _ in ROUTINES.values()}
-    | {"_placed", "_ratio", "_near", "_far", "ERF", "ERFCX", "ERFCX_FAR", "NODES"}
+    "_refuse _window _check_lengths _solve _inverse _cholesky _is_definite _logdet _det".split()
 )

@@ -9,7 +9,7 @@ with `out=`, the part along the rows inside one loop over blocks. Every array ha
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import sympy
@@ -24,6 +24,7 @@ from ..graph import (
     Factor,
     Gather,
     Index,
+    Last,
     Leaf,
     LinearAlgebra,
     Map,
@@ -31,16 +32,22 @@ from ..graph import (
     PlaceSlice,
     Reduce,
     Relabel,
+    Scan,
     Scatter,
     Size,
     Slice,
     Spread,
     Stack,
+    Steps,
     Stop,
 )
-from ..plan import Buffer, Plan, is_alias, is_diagonal
+from ..plan import Buffer, Plan, is_diagonal
+from . import arrays, products
+from .arrays import KINDS
+from .loops import write_scan
 from .names import Names
 from .numbers import integer, length, number
+from .refs import Groups, Ref
 from .special import ROUTINES
 from .ufuncs import ufunc
 
@@ -61,7 +68,7 @@ RISKY = frozenset(
         "arccosh",
         "arctanh",
         "hypot",
-        *(name for name, _ in ROUTINES.values()),
+        *ROUTINES.values(),
         "square",
         "copyto",
         "where",
@@ -70,32 +77,6 @@ RISKY = frozenset(
 """Operations that may warn of an overflow or an invalid value, where the result is as it should be or is reported."""
 
 QUIET_REDUCTIONS = {"max": "maximum", "min": "minimum", "prod": "multiply", "any": "logical_or", "all": "logical_and"}
-
-
-@dataclass(frozen=True, slots=True)
-class Ref:
-    """How a value is written where it is used. `axes` stand in memory order; a scalar has none.
-
-    `binds` says how tightly a scalar's text holds together: 2 an atom, 1 a product, 0 a sum or looser.
-    """
-
-    text: str
-    axes: tuple[Axis, ...] = ()
-    home: str = "local"
-    contiguous: bool = True
-    binds: int = 2
-    memory: Ref | None = None  # the buffer that the value lies in, from which views are made
-
-    @property
-    def layout(self) -> tuple[str, ...]:
-        return tuple(axis.name for axis in self.axes)
-
-    def inside(self, binds: int) -> str:
-        """The text, in brackets where it holds together less than is needed."""
-        return self.text if self.binds >= binds else f"({self.text})"
-
-
-Groups = tuple[tuple[str, ...], ...]
 
 
 class Routine:
@@ -139,6 +120,7 @@ class Routine:
         self.scalar_parameters: dict[str, str] = {}
         self.sums: list[tuple[str, str | None]] = []  # of scalars: name; of arrays: name, part
         self.inputs: dict[str, str] = {}
+        self.drawn: set[str] = set()  # noise, whose values are others at each step
         self.uses: dict[int, int] = {}
         self.section = "bind"
         self._remark: str | None = None
@@ -147,10 +129,18 @@ class Routine:
             for node in plan.sections[time]:
                 for operand in node.operands:
                     self.uses[operand.id] = self.uses.get(operand.id, 0) + 1
+        for scan in plan.regions.scans:
+            body = plan.regions.body(scan)
+            # What a body reads from outside is computed once before it, and not in each step.
+            read = [o for node in body.nodes for o in node.operands] + list(body.captured) * 2
+            for operand in (*read, *(steps.operands[1] for steps in body.kept)):
+                self.uses[operand.id] = self.uses.get(operand.id, 0) + 1
         for root in plan.roots:
             self.uses[root.id] = self.uses.get(root.id, 0) + 1
         self.rows_name = names.fresh("block_rows")
         self.direct: dict[int, Ref] = {}
+        self.buffers = plan.buffers  # of the section, or of the scan's body, that is written
+        self.lasts: dict[tuple[int, int], Ref] = {}  # what scans have carried to their ends
         self.factors: dict[tuple[int, ...], str] = {}
         self._buffer_names: dict[str, str] = {}
 
@@ -161,11 +151,17 @@ class Routine:
         for time in ("bind", "step", "block", "finish"):
             self.section = time
             for node in self.plan.sections[time]:
-                self._remark = self.remark(node)
                 if time == "bind":
+                    self._remark = self.remark(node)
                     self._bind(node)
-                elif not (is_alias(node) and node.id in self.direct):
-                    self._step(node)
+                else:
+                    self.write_node(node)
+
+    def write_node(self, node: Node) -> None:
+        """One node of the current section, or of a scan's body."""
+        self._remark = self.remark(node)
+        if not (node.id in self.plan.views and node.id in self.direct):
+            self._step(node)
 
     def use(self, name: str) -> str:
         """A NumPy function, to be imported."""
@@ -174,15 +170,15 @@ class Routine:
             self.called_functions.add(name)
         return name
 
-    def say(self, text: str) -> None:
-        """A line of the current section."""
+    def say(self, text: str, section: str | None = None) -> None:
+        """A line of the current section, or of another one that comes before it."""
         if self.section == "bind":
             if self._remark is not None and self._remark != self._bound_remark:
                 self._bound_remark = self._remark
                 self.fixed_lines.append(self._remark)
             self.fixed_lines.append(text)
         else:
-            self.call_lines.append((self.section, self._remark, text))
+            self.call_lines.append((section or self.section, self._remark, text))
 
     def length(self, axis: Axis) -> str:
         """The axis's length as Python text."""
@@ -221,9 +217,9 @@ class Routine:
 
     def whole(self, ref: Ref) -> str:
         """The array of all rows whose block the value is."""
-        base, _, view = self.block_definitions[ref.text].partition("[rows]")
-        self.used["fixed"][base] = None
-        return base + view
+        before, _, behind = self.block_definitions[ref.text].partition("[rows]")
+        self.used["fixed"][before[before.rfind("(") + 1 :]] = None
+        return before + behind
 
     def _width(self, axes: Sequence[Axis], dtype: str) -> Expr:
         """The bytes of one row."""
@@ -244,12 +240,16 @@ class Routine:
             return None
         axes = tuple(next(a for a in ref.axes if a.name == name) for name in order)
         spelled = "_".join("".join(group) or "1" for group in groups) or "flat"
-        return self._derived(ref, suffix, f"{ref.text}_as_{spelled}", axes, contiguous=False)
+        return self.derived(ref, suffix, f"{ref.text}_as_{spelled}", axes, contiguous=False)
 
-    def _derived(self, ref: Ref, suffix: str, name: str, axes: tuple[Axis, ...], contiguous: bool) -> Ref:
-        """A view by indexing or reshaping, made once where its base is made."""
+    def has_view(self, ref: Ref, groups: Groups) -> bool:
+        """Whether `view` would give one; none is made."""
+        return self._suffix(replace(ref.memory, axes=ref.axes) if ref.memory is not None else ref, groups) is not None
+
+    def derived(self, ref: Ref, suffix: str, name: str, axes: tuple[Axis, ...], contiguous: bool) -> Ref:
+        """A view by indexing or reshaping, or by a call with `{}` for the array; made once where its base is made."""
         if ref.memory is not None:
-            return self._derived(
+            return self.derived(
                 replace(ref.memory, axes=ref.axes),
                 suffix,
                 f"{ref.memory.text}{name[len(ref.text) :]}",
@@ -259,15 +259,15 @@ class Routine:
         # A block's rows and all rows go by one name, each in its own place.
         key = (f"{ref.home} {ref.text}", suffix)
         if ref.home == "local":
-            return Ref(f"{ref.text}{suffix}", axes, "local", contiguous)
+            return Ref(_applied(suffix, ref.text), axes, "local", contiguous)
         if key not in self.views:
             made = self.names.fresh(name)
             if ref.home == "block":
-                self.block_definitions[made] = self.block_definitions[ref.text] + suffix
+                self.block_definitions[made] = _applied(suffix, self.block_definitions[ref.text])
             else:
                 fixed = self.fixed_lines if self.section == "bind" else self.late_lines
                 lines = {"fixed": fixed, "theta": self.theta_lines, "out": self.out_lines}[ref.home]
-                lines.append(f"{made} = {ref.text}{suffix}")
+                lines.append(f"{made} = {_applied(suffix, ref.text)}")
             self.views[key] = Ref(made, axes, ref.home, contiguous)
         return replace(self.views[key], axes=axes)
 
@@ -321,10 +321,13 @@ class Routine:
     # ------------------------------------------------------------------------------------------------------------- bind
 
     def _bind(self, node: Node) -> None:
-        layout = node.names
+        axes = self.plan.laid(node.axes)
+        layout = [axis.name for axis in axes]
         if isinstance(node, Leaf):
             name = self.inputs[node.name] if node.name in self.inputs else self.names.fresh(node.name)
             self.inputs[node.name] = name
+            if node.role == "noise":
+                self.drawn.add(name)
             self.bound[node.id] = Ref(name, self._written(node), "fixed")
             self._rows_first(node)
             return
@@ -342,8 +345,11 @@ class Routine:
             case Slice():
                 self.bound[node.id] = self._sliced(node, self.ref(node.operands[0]))
                 return
+        if isinstance(node, KINDS) and (view := arrays.view(self, node)) is not None:
+            self.bound[node.id] = view
+            return
         name = self._name(node)
-        self.bound[node.id] = Ref(name, node.axes, "fixed")
+        self.bound[node.id] = Ref(name, axes, "fixed")
         match node:
             case Index():
                 self.say(f"{name} = {self.use('arange')}({self.length(node.axes[0])})")
@@ -355,24 +361,27 @@ class Routine:
                 self.say(f"{name} = {self._reduction(node, None)}")
             case Spread():
                 inner = self.ref(node.operands[0])
-                shape = self._shape(node.axes)
-                self.say(f"{name} = {self.use('full')}({shape}, {self.aligned(inner, layout)}, {self._dtype(node)})")
+                shape = self._shape(axes)
+                self.say(f"{name} = {self.use('full')}({shape}, {self.aligned(inner, layout)}, {self.dtype_of(node)})")
             case Factor():
                 self._factored(node, name)
             case LinearAlgebra():
                 found = self.aligned(self._of_matrices(node), layout)
                 self.say(f"{name} = {self.use('ascontiguousarray')}({found})")
             case Stack():
-                self.say(f"{name} = {self.use('empty')}({self._shape(node.axes)}, DTYPE)")
-                self._stacked(node, name)
+                self.say(f"{name} = {self.use('empty')}({self._shape(axes)}, DTYPE)")
+                self._stacked(node, self.bound[node.id])
             case Gather():
                 self.say(f"{name} = {self._gathered(node)}")
             case PlaceSlice():
-                self.say(f"{name} = {self.use('zeros')}({self._shape(node.axes)}, {self._dtype(node)})")
+                self.say(f"{name} = {self.use('zeros')}({self._shape(axes)}, {self.dtype_of(node)})")
                 self._place(node, self.bound[node.id])
             case Scatter():
-                self.say(f"{name} = {self.use('zeros')}({self._shape(node.axes)}, {self._dtype(node)})")
+                self.say(f"{name} = {self.use('zeros')}({self._shape(axes)}, {self.dtype_of(node)})")
                 self._scattered(node, self.bound[node.id])
+            case _ if isinstance(node, KINDS):
+                self.say(f"{name} = {self.use('empty')}({self._shape(axes)}, {self.dtype_of(node)})")
+                arrays.write(self, node, self.bound[node.id])
             case _:
                 raise TypeError(type(node).__name__)
 
@@ -380,19 +389,24 @@ class Routine:
         program = self.plan.program
         written = {item.leaf.id: item.axes for item in program.inputs}
         written |= {item.leaf.id: item.axes for item in (*program.parameters, *program.tangents)}
+        written |= {item.leaf.id: item.axes for item in program.states}
+        # Noise is drawn into an array of ours: its rows lead.
+        written |= {i.leaf.id: tuple(sorted(i.axes, key=lambda a: a.name != program.rows)) for i in program.noise}
+        written |= {leaf.id: program.shown(leaf.axes) for leaf in program.cotangents}
         return written.get(node.id, node.axes)
 
     def _rows_first(self, node: Node) -> None:
         """An input whose rows do not lead is turned round once."""
         ref, rows = self.bound[node.id], self.plan.rows
         if rows is not None and rows in ref.layout and ref.layout[0] != rows:
-            turned = [next(a for a in ref.axes if a.name == name) for name in node.names]
+            turned = list(node.axes)
             turn = ", ".join(str(ref.layout.index(axis.name)) for axis in turned)
             name = self.names.fresh(f"{ref.text}_by_rows")
             self.say(f"{name} = {self.use('ascontiguousarray')}({ref.text}.transpose({turn}))")
             self.bound[node.id] = Ref(name, tuple(turned), "fixed")
 
-    def _dtype(self, node: Node) -> str:
+    def dtype_of(self, node: Node) -> str:
+        """The type of the node's array, as text."""
         return {"bool": '"bool"', "int": '"int64"'}.get(node.dtype, "DTYPE")
 
     def _shape(self, axes: Sequence[Axis]) -> str:
@@ -406,11 +420,12 @@ class Routine:
         return f"{self.use('asarray')}({text}, DTYPE)" if mixed else text
 
     def _bound_expression(self, node: Map) -> str:
+        layout = [axis.name for axis in self.plan.laid(node.axes)]
         found = ufunc(node.expression)
         if found is not None:
             name, arguments = found
-            return f"{self.use(name)}({', '.join(self._argument(node, a, node.names) for a in arguments)})"
-        arguments_text = [self._argument(node, a, node.names) for a in node.expression.args]
+            return f"{self.use(name)}({', '.join(self._argument(node, a, layout) for a in arguments)})"
+        arguments_text = [self._argument(node, a, layout) for a in node.expression.args]
         match node.expression:
             case functions.where():
                 return f"{self.use('where')}({', '.join(arguments_text)})"
@@ -434,6 +449,14 @@ class Routine:
             self._parameter(node)
             return
         match node:
+            case Scan():
+                write_scan(self, node)
+                return
+            case Steps():
+                return
+            case Last():
+                self.refs[node.id] = self.lasts[node.scan.id, node.part]
+                return
             case Relabel() | Stop() if node.axes:
                 self.refs[node.id] = self._renamed(node, self.ref(node.operands[0]))
                 return
@@ -444,6 +467,9 @@ class Routine:
                 self.refs[node.id] = self._diagonal(node, self.ref(node.operands[0]))
                 return
         if isinstance(node, Stack) and (view := self._beside(node)) is not None:
+            self.refs[node.id] = view
+            return
+        if isinstance(node, KINDS) and (view := arrays.view(self, node)) is not None:
             self.refs[node.id] = view
             return
         if isinstance(node, Slice) and self._is_element(node):
@@ -460,7 +486,8 @@ class Routine:
             case Contract():
                 self._array_contract(node, out, name)
             case Reduce():
-                self.say(f"{name} = {self._reduction(node, out)}")
+                by_taps = arrays.over_taps(self, node, out)
+                self.say(f"{name} = {out.text if by_taps else self._reduction(node, out)}")
             case Spread():
                 self.say(f"{self.use('copyto')}({out.text}, {self.aligned(self.ref(node.operands[0]), out.layout)})")
                 self.say(f"{name} = {out.text}")
@@ -468,7 +495,7 @@ class Routine:
                 self.say(f"{self.use('copyto')}({out.text}, {self.aligned(self._of_matrices(node), out.layout)})")
                 self.say(f"{name} = {out.text}")
             case Stack():
-                self._stacked(node, out.text)
+                self._stacked(node, out)
                 name = out.text
             case Gather():
                 self._array_gather(node, out)
@@ -481,6 +508,9 @@ class Routine:
                 self.say(f"{out.text}.fill(0.0)")
                 self._scattered(node, out)
                 self.say(f"{name} = {out.text}")
+            case _ if isinstance(node, KINDS):
+                arrays.write(self, node, out)
+                self.say(f"{name} = {out.text}")
             case _:
                 raise TypeError(type(node).__name__)
         if node.id in self.plan.sums:
@@ -488,7 +518,7 @@ class Routine:
             self.say(f"if several:\n    {self.use('add')}({whole_name}, {out.text}, {whole_name})")
             self.used["fixed"][whole_name] = None
             self.used["fixed"]["several"] = None
-            self.refs[node.id] = Ref(whole_name, node.axes, "fixed")
+            self.refs[node.id] = Ref(whole_name, out.axes, "fixed")
             return
         self.refs[node.id] = Ref(name, out.axes, contiguous=out.contiguous, memory=out)
 
@@ -538,6 +568,7 @@ class Routine:
         A parameter is a view of the vector, a number that is known when data is bound is held as an array too.
         """
         fixed = ref.home == "fixed" and self.section != "bind" and dtype == "float" and ref.text.isidentifier()
+        fixed = fixed and ref.text not in self.drawn
         if ref.home != "number" and not fixed:
             return self.note(ref)
         key = (ref.text, "cell")
@@ -552,7 +583,7 @@ class Routine:
         return self.note(self.views[key])
 
     def _sum_name(self, node: Node) -> str:
-        key = self.plan.buffers[node.id].name
+        key = self.buffers[node.id].name
         return self._buffer_name(key, f"sum_{self.label(node)[0]}")
 
     def _buffer_name(self, key: str, name: str) -> str:
@@ -567,7 +598,7 @@ class Routine:
             found = self.direct[node.id]
             self.note(found)
             return found
-        buffer = self.plan.buffers[node.id]
+        buffer = self.buffers[node.id]
         if node.id in self.plan.sums:
             whole = self._sum_name(node)
             part = self._buffer_name(f"{buffer.name}.part", f"part_{self.label(node)[0]}")
@@ -587,13 +618,13 @@ class Routine:
             if name is None:
                 whole, name = self.names.fresh(f"all_{label}"), self.names.fresh(f"some_{label}")
                 self._buffer_names[buffer.name] = name
-                self.allocations[whole] = f"{self.use('empty')}({self._shape(buffer.axes)}, {self._dtype(node)})"
+                self.allocations[whole] = f"{self.use('empty')}({self._shape(buffer.axes)}, {self.dtype_of(node)})"
                 self.block_definitions[name] = f"{whole}[rows]"
             self.used["block"][name] = None
             return Ref(name, buffer.axes, "block", True)
-        return self._scratch(buffer)
+        return self.scratch(buffer)
 
-    def _scratch(self, buffer: Buffer) -> Ref:
+    def scratch(self, buffer: Buffer) -> Ref:
         name = self._buffer_name(f"{buffer.name}.scratch", buffer.name)
         if name not in self.allocations:
             axes = self._shape(buffer.axes)
@@ -752,6 +783,9 @@ class Routine:
     # ----------------------------------------------------------------------------------------------------- contractions
 
     def _array_contract(self, node: Contract, out: Ref, name: str) -> None:
+        if arrays.over_taps(self, node, out):
+            self.say(f"{name} = {out.text}")
+            return
         text = self._contraction(node, out)
         if text.endswith((f", {out.text})", f"out={out.text})")):
             self.say(f"{name} = {text}")
@@ -762,10 +796,10 @@ class Routine:
 
     def _contraction(self, node: Contract, out: Ref | None) -> str:
         """The sum of products as `dot` or `matmul`; `einsum` where the memory order allows neither."""
-        a = self.ref(node.operands[0])
-        b = self.ref(node.operands[1]) if len(node.operands) == 2 else self._ones(node)
+        a, *others = (arrays.in_one_piece(self, operand, self.ref(operand)) for operand in node.operands)
+        b = others[0] if others else self._ones(node)
         inner = [axis.name for axis in node.summed]
-        free = list(node.names)
+        free = [axis.name for axis in self.plan.laid(node.axes)]
         batch = [name for name in free if name in a.layout and name in b.layout]
         left = [name for name in free if name in a.layout and name not in batch]
         right = [name for name in free if name in b.layout and name not in batch]
@@ -773,6 +807,8 @@ class Routine:
         if right and left and free.index(right[0]) < free.index(left[0]) and not batch:
             a, b, left, right = b, a, right, left
         tried = self._products(a, b, batch, left, right, inner, target, out)
+        if tried is None and out is not None:
+            tried = products.summed(self, a, inner, out) if not others else products.product(self, a, b, inner, out)
         if tried is not None:
             return tried
         letters = {name: chr(ord("a") + i) for i, name in enumerate(dict.fromkeys([*a.layout, *b.layout]))}
@@ -823,19 +859,22 @@ class Routine:
         single = (tuple(order),)
         a_groups = ((tuple(left),) if left else ()) + single
         b_groups = single + ((tuple(right),) if right else ())
-        x, y = self.view(a, a_groups), self.view(b, b_groups)
-        if x is None or y is None:
+        result: Groups = ((tuple(left),) if left else ()) + ((tuple(right),) if right else ())
+        if out is not None and not self.has_view(out, result):
             return None
+        if not (self.has_view(a, a_groups) and self.has_view(b, b_groups)):
+            return None
+        x, y = self.view(a, a_groups), self.view(b, b_groups)
+        assert x is not None
+        assert y is not None
         if not left and not right:
             return f"{self.note(x)}.dot({self.note(y)})"
-        result: Groups = ((tuple(left),) if left else ()) + ((tuple(right),) if right else ())
         if out is None:
             if [n for g in result for n in g] != list(target) or any(len(g) > 1 for g in result):
                 return None
             return self._times(x, y, None)
         z = self.view(out, result)
-        if z is None:
-            return None
+        assert z is not None
         straight = [name for group in result for name in group] == list(out.layout)
         mixed = self.dtype == "float32" and self.section == "finish"
         function = "dot" if straight and out.contiguous and not mixed else "matmul"
@@ -891,7 +930,7 @@ class Routine:
         operand = self.ref(node.operands[0])
         names = [axis.name for axis in node.reduced]
         # The result's axes must come out in the order of the result.
-        kept = list(out.layout if out is not None else node.names)
+        kept = [axis.name for axis in (out.axes if out is not None else self.plan.laid(node.axes))]
         arranged = self.view(operand, tuple((name,) for name in [*kept, *names]))
         assert arranged is not None
         text = self.note(arranged)
@@ -953,7 +992,7 @@ class Routine:
         places = operand.layout.index(axis.name), operand.layout.index(node.along.name)
         others = [other for i, other in enumerate(operand.axes) if i not in places]
         suffix = f".diagonal(0, {places[0]}, {places[1]})"
-        return self._derived(operand, suffix, f"{operand.text}_diagonal", (*others, axis), contiguous=False)
+        return self.derived(operand, suffix, f"{operand.text}_diagonal", (*others, axis), contiguous=False)
 
     def _beside(self, node: Stack) -> Ref | None:
         """Scalar parameters that lie beside each other in the vector are a view of it."""
@@ -970,12 +1009,12 @@ class Routine:
         self.theta_lines.append(f"{made} = theta[{length(first, self.lengths)}:{length(last, self.lengths)}]")
         return Ref(made, node.axes, "theta")
 
-    def _stacked(self, node: Stack, name: str) -> None:
-        others = node.names[:-1]
-        colons = "".join(":, " for _ in others)
+    def _stacked(self, node: Stack, out: Ref) -> None:
+        place = out.layout.index(node.along.name)
+        others = [name for name in out.layout if name != node.along.name]
         for i, operand in enumerate(node.operands):
             ref = self.ref(operand)
-            self.say(f"{name}[{colons}{i}] = {self.aligned(ref, others)}")
+            self.say(f"{out.text}[{':, ' * place}{i}] = {self.aligned(ref, others)}")
 
     def _factored(self, node: Factor, name: str) -> None:
         """All columns of a factor come from one decomposition, with the first that is asked for."""
@@ -986,7 +1025,7 @@ class Routine:
                 others = [axis for axis in column.names if axis != node.rows]
                 columns.append(self.aligned(self.ref(column), [node.rows, *others]))
             made = self.factors[key] = self.names.numbered("factors")
-            self.say(f"{made} = _factor(({', '.join(columns)}))")
+            self.say(f"{made} = _factor(({', '.join(columns)}{',' if len(columns) == 1 else ''}))")
         # Single numbers are Python's, of double precision; arrays are of the module's type.
         single = all(isinstance(user, Slice) for user in self.plan.sections["bind"] if node in user.operands)
         cast = "" if single or self.dtype == "float64" else ".astype(DTYPE)"
@@ -1024,7 +1063,7 @@ class Routine:
         whole = not node.drop and node.length == node.along.length and node.step == 1
         contiguous = operand.contiguous and (whole or position == 0) and node.step == 1
         name = f"{operand.text}_at_{node.along.name}"
-        return self._derived(operand, suffix, name, tuple(axes), contiguous)
+        return self.derived(operand, suffix, name, tuple(axes), contiguous)
 
     def _place(self, node: PlaceSlice, out: Ref) -> None:
         if node.drop:
@@ -1070,7 +1109,7 @@ class Routine:
 
     def _gathered(self, node: Gather) -> str:
         array, index = self.ref(node.operands[0]), self.ref(node.operands[1])
-        return f"{self.note(array)}[{self._positions(node, array, index, node.axes)}]"
+        return f"{self.note(array)}[{self._positions(node, array, index, self.plan.laid(node.axes))}]"
 
     def _array_gather(self, node: Gather, out: Ref) -> None:
         array, index = self.ref(node.operands[0]), self.ref(node.operands[1])
@@ -1103,7 +1142,7 @@ class Routine:
         if not others and stride[along.name] == 1:
             return of_index
         name = self.names.fresh("places")
-        found = self._scratch(Buffer(name, out.axes, "int", rows is not None and rows in out.layout))
+        found = self.scratch(Buffer(name, out.axes, "int", rows is not None and rows in out.layout))
         if stride[along.name] != 1:
             by = length(stride[along.name], self.lengths)
             self.say(f"{self.use('multiply')}({of_index}, {by}, {found.text})")
@@ -1136,6 +1175,10 @@ class Routine:
             self.say(f"{self.use('add')}.at({out.text}, ({where}), {text})")
         else:
             self.say(f"{out.text}[{where}] = {text}")
+
+
+def _applied(suffix: str, text: str) -> str:
+    return suffix.replace("{}", text) if "{}" in suffix else text + suffix
 
 
 def _factor(of: Expr, lengths: dict[str, str]) -> str:

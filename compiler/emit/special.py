@@ -7,15 +7,31 @@ allocate is freed again: they are many times a pass over the array, and stand on
 
 from __future__ import annotations
 
-from .. import functions
+import re
 
-PLACED = """
+from .. import functions
+from . import special_bessel, special_gamma
+
+COMMON = '''
 def _placed(found, out):
     if out is None:
         return found
     numpy.copyto(out, found)
     return out
-"""
+
+
+def _polynomial(x, table):
+    """The highest power first."""
+    found = table[0] * x + table[1]
+    for coefficient in table[2:]:
+        found *= x
+        found += coefficient
+    return found
+
+
+def _ratio(x, table):
+    return _polynomial(x, table[0]) / _polynomial(x, table[1])
+'''
 """What all families need."""
 
 ERROR = '''
@@ -43,14 +59,6 @@ ERFCX_FAR = (
         2.33520497626869185e-3,
     ),
 )
-
-
-def _ratio(x, table):
-    """One polynomial over another, the highest power first."""
-    top, bottom = table[0][0], table[1][0]
-    for above, below in zip(table[0][1:], table[1][1:]):
-        top, bottom = top * x + above, bottom * x + below
-    return top / bottom
 
 
 def _near(x):
@@ -184,23 +192,35 @@ def _log_moment(n, x, out=None):
 '''
 """What is 0/0 at 0, and its derivatives."""
 
-ROUTINES: dict[type, tuple[str, str]] = {
-    **{kind: (f"_{kind.__name__}", ERROR) for kind in (functions.erf, functions.erfc, functions.erfcx)},
-    **{kind: (f"_{kind.__name__}", ERROR) for kind in (functions.ierfcx, functions.log_erfc, functions.log_half_erfc)},
-    **{
-        kind: (f"_{kind.__name__}", MOMENT)
-        for kind in (functions.exp_moment, functions.cos_moment, functions.log_moment)
-    },
+_ERRORS: tuple[type, ...] = (functions.erf, functions.erfc, functions.erfcx, functions.ierfcx)
+_ERRORS += (functions.log_erfc, functions.log_half_erfc)
+_MOMENTS = (functions.exp_moment, functions.cos_moment, functions.log_moment)
+_GAMMAS = (functions.lgamma, functions.digamma, functions.polygamma, functions.polygamma_fall, functions.lbeta)
+_BESSELS = (functions.log_i0e, functions.i0_cumulant)
+
+FAMILIES: dict[str, tuple[type, ...]] = {
+    ERROR: _ERRORS,
+    MOMENT: _MOMENTS,
+    special_gamma.GAMMA: _GAMMAS,
+    special_bessel.BESSEL: _BESSELS,
 }
-"""The routine's name and its family's text."""
+"""Each family's text, and the functions that have a routine in it: `_name` of the function `name`."""
+
+ROUTINES: dict[type, str] = {kind: f"_{kind.__name__}" for family in FAMILIES.values() for kind in family}
+"""The name of each routine."""
 
 OF_NUMPY = frozenset(
     "absolute asarray clip copyto cos exp expm1 log log1p logical_and maximum minimum sin sqrt where".split()
+    + special_gamma.OF_NUMPY.split()
+    + special_bessel.OF_NUMPY.split()
 )
 """What the texts write as `numpy.name`."""
+
+DEFINED = frozenset(re.findall(r"^(?:def )?(\w+)(?:\(| = )", "\n".join([COMMON, *FAMILIES]), re.MULTILINE))
+"""What the texts define in the module."""
 
 
 def support(used: frozenset[str]) -> str:
     """The text of the families of which a routine is used; nothing where none is."""
-    families = [text for text in (ERROR, MOMENT) if any(name in used for name, of in ROUTINES.values() if of is text)]
-    return "\n".join([PLACED, *families]) if families else ""
+    found = [text for text, family in FAMILIES.items() if any(ROUTINES[kind] in used for kind in family)]
+    return "\n".join([COMMON, *found]) if found else ""

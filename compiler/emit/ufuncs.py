@@ -50,7 +50,7 @@ NAMES: dict[type, str] = {
 
 FUNCTIONS = frozenset(NAMES.values()) | frozenset(
     "add subtract multiply divide negative square sqrt power greater where copyto take dot matmul einsum argmax argmin "
-    "arange array asarray ascontiguousarray empty full ones zeros errstate".split()
+    "argsort arange array asarray ascontiguousarray empty full ones zeros errstate".split()
 )
 """What is written `from numpy import ...`: nothing else is imported by a module, whatever its model."""
 
@@ -60,7 +60,7 @@ def ufunc(expression: Expr) -> tuple[str, tuple[Expr, ...]] | None:
     if type(expression) in NAMES:
         return NAMES[type(expression)], tuple(expression.args)
     if type(expression) in ROUTINES:
-        return ROUTINES[type(expression)][0], tuple(expression.args)
+        return ROUTINES[type(expression)], tuple(expression.args)
     if expression.is_Add:
         return _sum(expression)
     if expression.is_Mul:

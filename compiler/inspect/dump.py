@@ -20,6 +20,8 @@ def dump(program: Program) -> str:
     named = [("", name, node) for name, node in program.named]
     named += [("parameter ", p.name, p.value) for p in program.parameters]
     named += [("objective ", o.name, o.value) for o in program.objectives]
+    named += [(f"update by {o.name} of ", name, node) for o in program.objectives for name, node in o.updates]
+    named += [("in prediction ", name, node) for name, node in program.predicted]
     named += [("output ", name, node) for name, node in program.outputs]
     named += [("metric ", name, node) for name, node in program.metrics]
     for objective, gradients in program.gradients.items():

@@ -146,7 +146,7 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Algebra:
-    """solve, inverse, cholesky, logdet or det of the matrix that is the first argument."""
+    """solve, inverse, cholesky, logdet, det or trace of the matrix that is the first argument."""
 
     operator: str
     rows: str
@@ -175,9 +175,43 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrange:
+    """A function whose brackets say how axes change: `window[h: r](x, stride=2)`, `flatten[(c, h) -> f](x)`.
+
+    A bracket holds axes, a sign ("", ":" or "->") and axes; `axes` are those of the result.
+    """
+
+    operator: str
+    brackets: tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...]
+    arguments: tuple[Formula, ...]
+    options: tuple[tuple[str, str], ...]
+    axes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Rename:
     body: Formula
     pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """A scan along an axis: what is carried with what it starts with and what comes next, and what is seen of one step
+    with the array that it is a step of."""
+
+    axis: str
+    backward: bool
+    carried: tuple[tuple[Named, Formula, Formula], ...]
+    stepped: tuple[tuple[Named, Formula], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AllSteps:
+    """A value of a scan's body at each of its steps."""
+
+    axis: str
+    scan: Formula
+    value: Formula
 
 
 Formula = (
@@ -201,10 +235,16 @@ Formula = (
     | Algebra
     | Select
     | Place
+    | Arrange
     | Rename
+    | Scanned
+    | AllSteps
 )
 
 ATOMS = (Number, Named, Free, Adjoint, Reference, Length, Count, Ones)
+MOST_IN_BRACKETS = 4
+"""Names and numbers in a sum that stands in brackets beside `@`."""
+
 ZERO, ONE = Number(Integer(0)), Number(Integer(1))
 
 
@@ -234,7 +274,7 @@ def parts(formula: Formula) -> tuple[Formula, ...]:
             return (*formula.above, *formula.below)
         case Power():
             return (formula.base, formula.exponent)
-        case Apply() | Logic() | Algebra():
+        case Apply() | Logic() | Algebra() | Arrange():
             return formula.arguments
         case Compare() | Matrix():
             return (formula.left, formula.right)
@@ -247,6 +287,13 @@ def parts(formula: Formula) -> tuple[Formula, ...]:
             return tuple(part for part in found if part is not None)
         case Place():
             return (formula.body,)
+        case Scanned():
+            return (
+                *(part for _, *both in formula.carried for part in both),
+                *(whole for _, whole in formula.stepped),
+            )
+        case AllSteps():
+            return (formula.scan, formula.value)
     return ()
 
 
@@ -416,23 +463,54 @@ def total(summed: Sequence[tuple[str, Formula]], factors: Sequence[Formula], ord
 
 
 def _contraction(over: tuple[str, ...], inner: list[Formula], under: list[Formula], order: Sequence[str]) -> Formula:
-    if len(over) == 1 and len(inner) == 2 and not under:
-        left, right = sorted(
-            inner, key=lambda part: next((i for i, a in enumerate(order) if a in axes(part)), len(order))
-        )
-        if (
-            _is_closed(left)
-            and _is_closed(right)
-            and axes(left) & axes(right) == set(over)
-            and axes(left) != axes(right)
-        ):
-            return Matrix(left, right, over[0])
-    return Over("sum", over, multiply(Integer(1), inner, under))
+    if len(over) == 1 and len(inner) == 1 and not under and (trace := _trace(over[0], inner[0])) is not None:
+        return trace
+    chain = None if under else _chain(over, inner, order)
+    return Over("sum", over, multiply(Integer(1), inner, under)) if chain is None else chain
 
 
-def _is_closed(formula: Formula) -> bool:
-    """Whether it can stand beside `@` and be taken in at a glance."""
-    return plain(formula) or isinstance(formula, (Apply, Algebra, Select))
+def _trace(along: str, factor: Formula) -> Formula | None:
+    """The sum of a diagonal."""
+    if isinstance(factor, Select) and not factor.part and factor.start == Count(along):
+        return Algebra("trace", along, factor.axis, (factor.body,))
+    return None
+
+
+def _chain(over: tuple[str, ...], factors: list[Formula], order: Sequence[str]) -> Formula | None:
+    """`A @ B @ c`: each `@` sums the one axis that its sides share. None where the factors are no such chain."""
+    if len(factors) != len(over) + 1 or not all(_is_closed(factor, len(factors) > 2) for factor in factors):
+        return None
+    if len(factors) == 2 and axes(factors[0]) == axes(factors[1]):
+        return None
+    holders: dict[str, list[Formula]] = {}
+    for factor in factors:
+        for axis in axes(factor):
+            holders.setdefault(axis, []).append(factor)
+    if any(len(held) != (2 if axis in over else 1) for axis, held in holders.items()):
+        return None
+    ends = [factor for factor in factors if len(axes(factor) & set(over)) == 1]
+    if len(ends) != 2:
+        return None
+    first = min(ends, key=lambda end: min((order.index(axis) for axis in axes(end) - set(over)), default=len(order)))
+    chain, left, waiting = first, first, [factor for factor in factors if factor is not first]
+    while waiting:
+        following = [factor for factor in waiting if axes(factor) & axes(left)]
+        if len(following) != 1:
+            return None
+        (right,) = following
+        (axis,) = axes(left) & axes(right)
+        chain = Matrix(chain, right, axis)
+        waiting.remove(right)
+        left = right
+    return chain
+
+
+def _is_closed(formula: Formula, sums: bool = False) -> bool:
+    """Whether it can stand beside `@` and be taken in at a glance; `sums` in brackets can, in a longer chain."""
+    if isinstance(formula, Sum):
+        return sums and size(formula) <= MOST_IN_BRACKETS and all(_is_closed(term) for _, term in formula.terms)
+    inner = formula.body if isinstance(formula, Rename) else formula
+    return plain(formula) or isinstance(inner, (Apply, Algebra, Select, Matrix))
 
 
 def power(base: Formula, exponent: Formula) -> Formula:
@@ -444,16 +522,40 @@ def power(base: Formula, exponent: Formula) -> Formula:
         if value == 1:
             return base
         if value == sympy.Rational(1, 2):
-            return Apply("sqrt", (base,))
+            return _root(base)
         if isinstance(base, Power) and isinstance(base.exponent, Number) and value.is_Integer:
             return power(base.base, Number(base.exponent.value * value))
     return Power(base, exponent)
 
 
+def _root(base: Formula) -> Formula:
+    """The square root; of a sum of squares the norm."""
+    if isinstance(base, Over) and base.operator == "sum" and isinstance(base.body, Power):
+        inner = base.body
+        if isinstance(inner.exponent, Number) and inner.exponent.value == 2:
+            return Over("norm", base.over, inner.base)
+    return Apply("sqrt", (base,))
+
+
+def rename(body: Formula, pairs: Sequence[tuple[str, str]]) -> Formula:
+    """The formula with axes renamed; what stands for the axes themselves has them in it."""
+    to = dict(pairs)
+    match body:
+        case Ones():
+            return Ones(tuple(to.get(axis, axis) for axis in body.axes), body.lengths)
+        case Count():
+            return Count(to.get(body.axis, body.axis))
+        case Compare(left=Count(), right=Count()):
+            return Compare(body.operator, rename(body.left, pairs), rename(body.right, pairs))
+        case Choice(yes=Number(), no=Number()):
+            return Choice(rename(body.condition, pairs), body.yes, body.no)
+    return Rename(body, tuple(pairs))
+
+
 def axes(formula: Formula) -> frozenset[str]:
     """The names of the axes that the formula's value has."""
     match formula:
-        case Named() | Free() | Reference() | Ones():
+        case Named() | Free() | Reference() | Ones() | Arrange():
             return frozenset(formula.axes)
         case Adjoint():
             return frozenset(formula.of.axes)
@@ -465,13 +567,17 @@ def axes(formula: Formula) -> frozenset[str]:
             return (axes(formula.left) | axes(formula.right)) - {formula.axis}
         case Algebra(operator="solve"):
             return frozenset(axis for part in formula.arguments for axis in axes(part)) - {formula.columns}
-        case Algebra(operator="logdet" | "det"):
+        case Algebra(operator="logdet" | "det" | "trace"):
             return axes(formula.arguments[0]) - {formula.rows, formula.columns}
         case Select():
             kept = axes(formula.body) - (frozenset() if formula.part else {formula.axis})
             return kept | (axes(formula.start) if formula.start is not None else frozenset())
         case Place():
             return axes(formula.body) | {formula.at.axis}
+        case Scanned():
+            return frozenset()
+        case AllSteps():
+            return axes(formula.value) | {formula.axis}
         case Rename():
             to = dict(formula.pairs)
             return frozenset(to.get(axis, axis) for axis in axes(formula.body))

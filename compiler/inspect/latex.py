@@ -14,7 +14,9 @@ from sympy import Expr, Integer
 from .formula import (
     Adjoint,
     Algebra,
+    AllSteps,
     Apply,
+    Arrange,
     Choice,
     Compare,
     Count,
@@ -32,6 +34,7 @@ from .formula import (
     Product,
     Reference,
     Rename,
+    Scanned,
     Select,
     Sum,
     decimal,
@@ -84,7 +87,11 @@ COMMANDS = frozenset(
 )
 """Functions that have a command of their own; others are set by operatorname."""
 
+MATRIX_COMMANDS = {"logdet": r"\log\det", "det": r"\det", "trace": r"\operatorname{tr}"}
+
 OTHERS = {"asin": r"\arcsin", "acos": r"\arccos", "atan": r"\arctan", "sigmoid": r"\sigma"}
+OTHERS |= {"lgamma": r"\log\Gamma", "digamma": r"\psi", "trigamma": r"\psi_1", "lbeta": r"\log\mathrm{B}"}
+OTHERS |= {"i0": "I_0", "i1": "I_1"}
 
 ESCAPED = {
     "\\": r"\textbackslash{}",
@@ -139,6 +146,18 @@ def _with_axes(formula: Named | Free | Adjoint | Reference, to: Mapping[str, str
     return replace(formula, axes=tuple(to.get(axis, axis) for axis in formula.axes))
 
 
+def _one_sum(chain: Matrix) -> Over:
+    """`A @ B @ c` as one sum over the axes that it sums."""
+    factors: list[Formula] = []
+    axes: list[str] = []
+    left: Formula = chain
+    while isinstance(left, Matrix):
+        factors.insert(0, left.right)
+        axes.insert(0, left.axis)
+        left = left.left
+    return Over("sum", tuple(axes), Product(Integer(1), (left, *factors), ()))
+
+
 class _Latex:
     def __init__(self, names: Mapping[int, str]) -> None:
         self.names = names
@@ -190,10 +209,9 @@ class _Latex:
                     rf"\begin{{cases}} {yes} & \text{{if }} {condition} \\ {no} & \text{{otherwise}} \end{{cases}}"
                 )
             case Over():
-                return BIG, self.over(formula)
+                return (ATOM if formula.operator == "norm" else BIG), self.over(formula)
             case Matrix():
-                body = Product(Integer(1), (formula.left, formula.right), ())
-                return BIG, self.over(Over("sum", (formula.axis,), body))
+                return BIG, self.over(_one_sum(formula))
             case Algebra(operator="inverse"):
                 return POWER, f"{self.at(formula.arguments[0], ATOM)}^{{-1}}"
             case Algebra():
@@ -203,6 +221,13 @@ class _Latex:
             case Place():
                 operator = rf"\operatorname{{place}}_{{{self.selection(formula.at)}}}"
                 return ATOM, rf"{operator}\left({self.at(formula.body, LOGIC_LEVEL)}\right)"
+            case Scanned():
+                return ATOM, self.scanned(formula)
+            case AllSteps():
+                inner = f"{self.at(formula.scan, LOGIC_LEVEL)}, {self.at(formula.value, LOGIC_LEVEL)}"
+                return ATOM, rf"\operatorname{{steps}}\left({inner}\right)"
+            case Arrange():
+                return ATOM, self.arrange(formula)
             case Rename():
                 return POWER, self.rename(formula)
         raise TypeError(f"no LaTeX for {type(formula).__name__}")
@@ -278,6 +303,8 @@ class _Latex:
         return r"\operatorname{" + "".join(ESCAPED.get(character, character) for character in text) + "}"
 
     def over(self, formula: Over) -> str:
+        if formula.operator == "norm":
+            return rf"\left\lVert {self.at(formula.body, LOGIC_LEVEL)} \right\rVert{_subscript(formula.over)}"
         known = {"sum": r"\sum", "prod": r"\prod", "max": r"\max", "min": r"\min"}
         command = known.get(formula.operator) or self.operator(formula.operator)
         return f"{command}{_subscript(formula.over)} {self.at(formula.body, PRODUCT)}"
@@ -289,9 +316,29 @@ class _Latex:
         return f" {sign} ".join(self.at(argument, COMPARISON) for argument in formula.arguments)
 
     def algebra(self, formula: Algebra) -> str:
-        command = {"logdet": r"\log\det", "det": r"\det"}.get(formula.operator) or self.operator(formula.operator)
+        command = MATRIX_COMMANDS.get(formula.operator) or self.operator(formula.operator)
         arguments = ", ".join(self.at(argument, LOGIC_LEVEL) for argument in formula.arguments)
         return rf"{command}{_subscript((formula.rows, formula.columns))}\left({arguments}\right)"
+
+    def scanned(self, formula: Scanned) -> str:
+        """What is carried with an arrow from its start to its next value; what is seen of a step lies in its array."""
+        parts = [rf"{self.leaf(of)} \in {self.at(whole, LOGIC_LEVEL)}" for of, whole in formula.stepped]
+        parts += [
+            rf"{self.leaf(of)} \colon {self.at(start, LOGIC_LEVEL)} \mapsto {self.at(following, LOGIC_LEVEL)}"
+            for of, start, following in formula.carried
+        ]
+        arrow = r"\leftarrow " if formula.backward else r"\rightarrow "
+        return rf"\operatorname{{scan}}_{{{arrow}{name(formula.axis)}}}\left({', '.join(parts)}\right)"
+
+    def arrange(self, formula: Arrange) -> str:
+        brackets = []
+        for before, sign, after in formula.brackets:
+            left, right = (",".join(name(axis) for axis in part) for part in (before, after))
+            brackets.append({"": left, ":": rf"{left} : {right}"}.get(sign, rf"{left} \to {right}"))
+        arguments = [self.at(argument, LOGIC_LEVEL) for argument in formula.arguments]
+        arguments += [rf"{name(option)} = {name(value)}" for option, value in formula.options]
+        subscript = rf"_{{{', '.join(brackets)}}}"
+        return rf"{self.operator(formula.operator)}{subscript}\left({', '.join(arguments)}\right)"
 
     def selection(self, formula: Select) -> str:
         start = "" if formula.start is None else self.at(formula.start, SUM)

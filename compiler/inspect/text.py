@@ -1,7 +1,10 @@
 """Formulas as text, in the language's own syntax: what is printed here could be written in a model.
 
-Brackets stand only where the grammar needs them. Two things the language cannot say: the derivative of the objective by
-a named value, `d loss/d z`, and the adjoint of a slice, `place[t = 1:](x)`: x at those positions, and 0 elsewhere.
+Brackets stand only where the grammar needs them. Some things the language cannot say: the derivative of the objective
+by a named value, `d loss/d z`; the adjoint of a slice, `place[t = 1:](x)`: x at those positions, and 0 elsewhere; that
+of a window, `place[t: r](x)`: what all positions and taps hold, added where they stand; `recurrence[t](f, b)`, which is
+s in s[t] = b[t] + f[t] s[t - 1], or the transpose of that; a scan backward, on one line; `steps(t1, e)`, the values of
+e at all steps of the scan t1, and `last(t1, h)`, what it carries as h behind its last step.
 """
 
 from __future__ import annotations
@@ -13,7 +16,9 @@ from sympy import Expr
 from .formula import (
     Adjoint,
     Algebra,
+    AllSteps,
     Apply,
+    Arrange,
     Choice,
     Compare,
     Count,
@@ -31,6 +36,7 @@ from .formula import (
     Product,
     Reference,
     Rename,
+    Scanned,
     Select,
     Sum,
     decimal,
@@ -61,6 +67,11 @@ def number(value: Expr) -> str:
     if value.is_NumberSymbol:
         return str(value)
     return (decimal(value) or str(value)) if value.is_Rational else repr(float(value))
+
+
+def _bracket(before: tuple[str, ...], sign: str, after: tuple[str, ...]) -> str:
+    left, right = (", ".join(part) if len(part) == 1 else f"({', '.join(part)})" for part in (before, after))
+    return {"": left, ":": f"{left}: {right}"}.get(sign, f"{left} -> {right}")
 
 
 class _Text:
@@ -110,7 +121,8 @@ class _Text:
             case Over():
                 return ATOM, f"{formula.operator}[{', '.join(formula.over)}]({self.at(formula.body, CHOICE)})"
             case Matrix():
-                return PRODUCT, f"{self.at(formula.left, SIGNED)} @ {self.at(formula.right, SIGNED)}"
+                left = self.at(formula.left, PRODUCT if isinstance(formula.left, Matrix) else SIGNED)
+                return PRODUCT, f"{left} @ {self.at(formula.right, SIGNED)}"
             case Algebra():
                 arguments = ", ".join(self.at(argument, CHOICE) for argument in formula.arguments)
                 return ATOM, f"{formula.operator}[{formula.rows}, {formula.columns}]({arguments})"
@@ -118,6 +130,15 @@ class _Text:
                 return ATOM, f"{self.at(formula.body, ATOM)}[{self.selection(formula)}]"
             case Place():
                 return ATOM, f"place[{self.selection(formula.at)}]({self.at(formula.body, CHOICE)})"
+            case Scanned():
+                return CHOICE, self.scanned(formula)
+            case AllSteps():
+                return ATOM, f"steps({self.at(formula.scan, CHOICE)}, {self.at(formula.value, CHOICE)})"
+            case Arrange():
+                brackets = ", ".join(_bracket(*bracket) for bracket in formula.brackets)
+                given = [self.at(argument, CHOICE) for argument in formula.arguments]
+                given += [f"{option}={value}" for option, value in formula.options]
+                return ATOM, f"{formula.operator}[{brackets}]({', '.join(given)})"
             case Rename():
                 pairs = ", ".join(f"{before} -> {after}" for before, after in formula.pairs)
                 return ATOM, f"{self.at(formula.body, ATOM)}[{pairs}]"
@@ -156,6 +177,13 @@ class _Text:
             case "and":
                 return AND, " and ".join(self.at(argument, NOT) for argument in formula.arguments)
         return OR, " or ".join(self.at(argument, AND) for argument in formula.arguments)
+
+    def scanned(self, formula: Scanned) -> str:
+        starts = ", ".join(f"{of.name} = {self.at(start, CHOICE)}" for of, start, _ in formula.carried)
+        over = ", ".join(f"{of.name} in {self.at(whole, CHOICE)}" for of, whole in formula.stepped)
+        nexts = "; ".join(f"{of.name} = {self.at(following, CHOICE)}" for of, _, following in formula.carried)
+        head = f"scan {formula.axis}{' backward' if formula.backward else ''}"
+        return f"{head}{f' with {starts}' if starts else ''}{f' over {over}' if over else ''}: {nexts}"
 
     def selection(self, formula: Select) -> str:
         start = "" if formula.start is None else self.at(formula.start, CHOICE)

@@ -15,6 +15,7 @@ import sympy
 from sympy import Expr, Integer, Symbol
 
 from .. import functions
+from ..arrays import Accumulate, Concat, Flatten, Order, PlaceWindow, Recurrence, Split, Window
 from ..graph import (
     Axis,
     Constant,
@@ -22,6 +23,7 @@ from ..graph import (
     Factor,
     Gather,
     Index,
+    Last,
     Leaf,
     LinearAlgebra,
     Map,
@@ -30,19 +32,24 @@ from ..graph import (
     Program,
     Reduce,
     Relabel,
+    Scan,
     Scatter,
     Size,
     Slice,
     Spread,
     Stack,
+    Steps,
     Stop,
+    people,
     placeholder,
 )
 from .formula import (
     ZERO,
     Adjoint,
     Algebra,
+    AllSteps,
     Apply,
+    Arrange,
     Compare,
     Count,
     Formula,
@@ -56,7 +63,7 @@ from .formula import (
     Over,
     Place,
     Reference,
-    Rename,
+    Scanned,
     Select,
     add,
     axes,
@@ -65,6 +72,7 @@ from .formula import (
     multiply,
     plain,
     power,
+    rename,
     size,
     total,
     walk,
@@ -122,6 +130,9 @@ class Writer:
     def _shortened(self, node: Node, written: Formula, uses: int, forced: bool) -> Formula:
         if node.id in self.names:
             return self.names[node.id]
+        if isinstance(node, Scan):
+            self.lines[node.id] = written
+            return Reference(node.id, ())
         if uses == 0 or plain(written):
             return written
         label = self.adjoints.get(node.id)
@@ -165,7 +176,7 @@ def names_of(program: Program) -> dict[int, Formula]:
         found.setdefault(parameter.value.id, Named(parameter.name, parameter.value.names))
     for given in program.inputs:
         found.setdefault(given.leaf.id, Named(given.name, given.leaf.names))
-    for name, node in (*program.named, *program.outputs, *program.metrics):
+    for name, node in (*program.named, *program.predicted, *program.outputs, *program.metrics):
         if not isinstance(node, Constant):
             found.setdefault(node.id, Named(name, node.names))
     for parameter in program.parameters:
@@ -186,7 +197,7 @@ def rule(node: Node, operands: Sequence[Formula], writer: Writer) -> Formula:
 
 @rule.register
 def _leaf(node: Leaf, operands: Sequence[Formula], writer: Writer) -> Formula:
-    return writer.names.get(node.id, Named(node.name, node.names))
+    return writer.names.get(node.id, Named(people(node) if node.role == "local" else node.name, node.names))
 
 
 @rule.register
@@ -263,15 +274,23 @@ def _gather(node: Gather, operands: Sequence[Formula], writer: Writer) -> Formul
 @rule.register
 def _scatter(node: Scatter, operands: Sequence[Formula], writer: Writer) -> Formula:
     added, index = operands
-    here = choose(Compare("==", Count(node.along.name), index), added, ZERO)
+    here = choose(_equal(node.along, index, node.names), added, ZERO)
     if not node.summed:
         return here
     return Over("sum", tuple(axis.name for axis in node.summed), here)
 
 
+def _equal(along: Axis, index: Formula, order: Sequence[str]) -> Formula:
+    """Whether an axis stands at the index; of two axes the first stands on the left."""
+    sides: list[Formula] = [Count(along.name), index]
+    if isinstance(index, Count) and order.index(index.axis) < order.index(along.name):
+        sides.reverse()
+    return Compare("==", *sides)
+
+
 @rule.register
 def _relabel(node: Relabel, operands: Sequence[Formula], writer: Writer) -> Formula:
-    return Rename(operands[0], node.renamed)
+    return rename(operands[0], node.renamed)
 
 
 @rule.register
@@ -286,6 +305,78 @@ def _ones(wide: Sequence[Axis]) -> Formula:
 @rule.register
 def _linear_algebra(node: LinearAlgebra, operands: Sequence[Formula], writer: Writer) -> Formula:
     return Algebra(node.operator, node.rows.name, node.columns.name, tuple(operands))
+
+
+@rule.register
+def _scan(node: Scan, operands: Sequence[Formula], writer: Writer) -> Formula:
+    count = len(node.carried)
+    starts, nexts, wholes = operands[:count], operands[count : 2 * count], operands[2 * count :]
+    carried = [Named(people(leaf), leaf.names) for leaf in node.carried]
+    stepped = [Named(people(leaf), leaf.names) for leaf in node.stepped]
+    triples = tuple(zip(carried, starts, nexts, strict=True))
+    return Scanned(node.along.name, node.backward, triples, tuple(zip(stepped, wholes, strict=True)))
+
+
+@rule.register
+def _steps(node: Steps, operands: Sequence[Formula], writer: Writer) -> Formula:
+    return AllSteps(node.scan.along.name, *operands)
+
+
+@rule.register
+def _last(node: Last, operands: Sequence[Formula], writer: Writer) -> Formula:
+    leaf = node.scan.carried[node.part]
+    return Apply("last", (operands[0], Named(people(leaf), leaf.names)))
+
+
+@rule.register
+def _window(node: Window, operands: Sequence[Formula], writer: Writer) -> Formula:
+    return _sliding("window", node, operands)
+
+
+@rule.register
+def _place_window(node: PlaceWindow, operands: Sequence[Formula], writer: Writer) -> Formula:
+    return _sliding("place", node, operands)
+
+
+def _sliding(operator: str, node: Window | PlaceWindow, operands: Sequence[Formula]) -> Formula:
+    """All axes of a window slide alike, as they are written; where algebra had them do otherwise, the first tells."""
+    pairs = tuple(((s.along.name,), ":", (s.taps.name,)) for s in node.slidings)
+    steps = (("stride", node.slidings[0].stride), ("dilation", node.slidings[0].dilation))
+    options = tuple((option, str(value)) for option, value in steps if value != 1)
+    return Arrange(operator, pairs, tuple(operands), options, node.names)
+
+
+@rule.register
+def _concat(node: Concat, operands: Sequence[Formula], writer: Writer) -> Formula:
+    return Arrange("concat", (((node.along.name,), "", ()),), tuple(operands), (), node.names)
+
+
+@rule.register
+def _flatten(node: Flatten, operands: Sequence[Formula], writer: Writer) -> Formula:
+    bracket = (tuple(axis.name for axis in node.merged), "->", (node.whole.name,))
+    return Arrange("flatten", (bracket,), tuple(operands), (), node.names)
+
+
+@rule.register
+def _split(node: Split, operands: Sequence[Formula], writer: Writer) -> Formula:
+    bracket = ((node.whole.name,), "->", tuple(axis.name for axis in node.parts))
+    return Arrange("split", (bracket,), tuple(operands), (), node.names)
+
+
+@rule.register
+def _accumulate(node: Accumulate, operands: Sequence[Formula], writer: Writer) -> Formula:
+    return Arrange(f"cum{node.operator}", (((node.along.name,), "", ()),), tuple(operands), (), node.names)
+
+
+@rule.register
+def _recurrence(node: Recurrence, operands: Sequence[Formula], writer: Writer) -> Formula:
+    options = (("transposed", "true"),) if node.backward else ()
+    return Arrange("recurrence", (((node.along.name,), "", ()),), tuple(operands), options, node.names)
+
+
+@rule.register
+def _order(node: Order, operands: Sequence[Formula], writer: Writer) -> Formula:
+    return Arrange("argsort", (((node.along.name,), "", ()),), tuple(operands), (), node.names)
 
 
 @rule.register
@@ -364,11 +455,40 @@ def _operation(head: Expr, arguments: list[Formula]) -> Formula:
         return choose(*arguments)
     if kind is functions.as_float:
         return arguments[0]
-    if kind is functions.sigmoid_slope:
-        (x,) = arguments
-        return multiply(Integer(1), [Apply("sigmoid", (x,)), Apply("sigmoid", (multiply(Integer(-1), [x]),))])
+    if kind in SPELT:
+        return SPELT[kind](*arguments)
     name = RENAMED.get(kind.__name__, kind.__name__)
     return Apply(name, tuple(arguments))
+
+
+def _polygamma(order: Formula, x: Formula) -> Formula:
+    for number, name in enumerate(("digamma", "trigamma")):
+        if order == Number(Integer(number)):
+            return Apply(name, (x,))
+    return Apply("polygamma", (order, x))
+
+
+def _polygamma_fall(order: Formula, x: Formula, y: Formula) -> Formula:
+    return add([(False, _polygamma(order, x)), (True, _polygamma(order, add([(False, x), (False, y)])))])
+
+
+def _i0_cumulant(order: Formula, x: Formula) -> Formula:
+    if order != Number(Integer(1)):
+        return Apply("i0_cumulant", (order, x))
+    return add([(False, order), (True, multiply(Integer(1), [Apply("i1", (x,))], [Apply("i0", (x,))]))])
+
+
+def _sigmoid_slope(x: Formula) -> Formula:
+    return multiply(Integer(1), [Apply("sigmoid", (x,)), Apply("sigmoid", (multiply(Integer(-1), [x]),))])
+
+
+SPELT: dict[type, Callable[..., Formula]] = {
+    functions.sigmoid_slope: _sigmoid_slope,
+    functions.polygamma: _polygamma,
+    functions.polygamma_fall: _polygamma_fall,
+    functions.i0_cumulant: _i0_cumulant,
+}
+"""Functions of the compiler that people write in others."""
 
 
 def _comparison(operator: str, left: Formula, right: Formula) -> Formula:

@@ -16,6 +16,7 @@ import sympy
 from sympy import Expr, Rational
 
 from .. import functions
+from ..arrays import Accumulate, Concat, Order, PlaceWindow, Recurrence, Window
 from ..graph import (
     Axis,
     Contract,
@@ -70,6 +71,10 @@ PASSES: Mapping[type, tuple[str, ...]] = {
     functions.where: ("where",),
     functions.as_float: ("copy",),
     **dict.fromkeys(functions.TRUTHS, ("compare",)),
+    **dict.fromkeys((functions.erf, functions.erfc, functions.erfcx, functions.log_erfc), ("erf",)),
+    **dict.fromkeys((functions.log_half_erfc, functions.log_i0e, functions.i0_cumulant), ("erf",)),
+    **dict.fromkeys((functions.lgamma, functions.digamma, functions.polygamma), ("lgamma",)),
+    **dict.fromkeys((functions.lbeta, functions.polygamma_fall), ("lgamma",) * 3),
 }
 """The measured operations that compute a function; one that is not here counts as "other"."""
 
@@ -205,7 +210,8 @@ def _of_contract(node: Node, rows: str | None) -> float:
     gone = {axis.name for axis in node.summed}
     if len(parts) == 1:
         return _of_pair(parts[0], (), gone, rows)
-    whole = 0.0
+    # BLAS reads no rows that overlap: of a window it gets a copy.
+    whole = sum(_of_copy(operand, rows) for operand in node.operands if isinstance(operand, Window))
     while len(parts) > 1:
         pairs = [(i, j) for j in range(len(parts)) for i in range(j)]
         i, j = min(pairs, key=lambda pair: elements({*parts[pair[0]], *parts[pair[1]]}, rows))
@@ -270,6 +276,38 @@ def _of_stack(node: Node, rows: str | None) -> float:
     return _of_copy(node, rows) + (len(node.operands) - 1) * MEASURED["copy"][0]
 
 
+def _of_place_window(node: Node, rows: str | None) -> float:
+    """For each tap one addition to where it stands."""
+    assert isinstance(node, PlaceWindow)
+    inner = node.operands[0].axes
+    taps = prod(length(s.taps, rows) for s in node.slidings)
+    return _of_copy(node, rows) + (taps - 1) * MEASURED["add"][0] + _passes("add", elements(inner, rows), inner, rows)
+
+
+def _of_concat(node: Node, rows: str | None) -> float:
+    """A copy of each operand into its place."""
+    return _of_copy(node, rows) + (len(node.operands) - 1) * MEASURED["copy"][0]
+
+
+def _of_accumulate(node: Node, rows: str | None) -> float:
+    """One element after another: as a scatter adds them."""
+    return _passes("scatter", elements(node.axes, rows), node.axes, rows)
+
+
+def _of_recurrence(node: Node, rows: str | None) -> float:
+    """A product and a sum for each step, over all other positions."""
+    assert isinstance(node, Recurrence)
+    calls = (length(node.along, rows) - 1) * (MEASURED["add"][0] + MEASURED["multiply"][0])
+    return calls + 2 * _of_copy(node, rows)
+
+
+def _of_order(node: Node, rows: str | None) -> float:
+    """A sort compares each element with as many others as the length has binary digits."""
+    assert isinstance(node, Order)
+    digits = length(node.along, rows).bit_length()
+    return digits * _passes("gather", elements(node.axes, rows), node.axes, rows)
+
+
 def _of_linear_algebra(node: Node, rows: str | None) -> float:
     assert isinstance(node, LinearAlgebra)
     size = length(node.rows, rows)
@@ -288,6 +326,11 @@ KINDS: Mapping[type, Callable[[Node, str | None], float]] = {
     PlaceSlice: _of_copy,
     Spread: _of_copy,
     Stack: _of_stack,
+    PlaceWindow: _of_place_window,
+    Concat: _of_concat,
+    Accumulate: _of_accumulate,
+    Recurrence: _of_recurrence,
+    Order: _of_order,
     LinearAlgebra: _of_linear_algebra,
 }
 """A row for each kind that a step computes; leaves, lengths, views and what bind factors cost nothing."""

@@ -22,7 +22,8 @@ import sympy
 from sympy import Expr, Symbol
 
 from .. import functions
-from ..graph import RANK, Constant, Factor, Index, Node, Size
+from ..arrays import Split
+from ..graph import LOOPS, RANK, Constant, Factor, Index, Node, Size
 from ..reference import FLOATS, Arithmetic, Setting, value_of
 
 Array = npt.NDArray[Any]
@@ -32,6 +33,8 @@ MOST_NODES = 100
 """Nodes between the two and what both are made of, and"""
 MOST_ELEMENTS = 4096
 """elements of one of them, up to which the sides are computed."""
+TRIES = 12
+"""Sets of lengths that are tried for a model whose slices, windows and splits do not fit all."""
 LARGEST_POWER = 64
 NEAR = 1e-8
 """Relative to the largest element, and"""
@@ -79,7 +82,7 @@ def between(before: Node, after: Node, to_the_leaves: bool = False) -> tuple[lis
         node = known[-heapq.heappop(waiting)]
         # What both need is an atom; users have larger ids, so that all of them have been seen.
         both = sides[node.id] == 3 and node is not after and not to_the_leaves
-        if both or not node.operands or len(inside) == MOST_NODES:
+        if both or not node.operands or isinstance(node, LOOPS) or len(inside) == MOST_NODES:
             (inside if isinstance(node, Constant | Size | Index) else border).append(node)
             continue
         inside.append(node)
@@ -93,10 +96,24 @@ def between(before: Node, after: Node, to_the_leaves: bool = False) -> tuple[lis
 
 
 def _lengths(nodes: Sequence[Node]) -> Mapping[Symbol, int]:
-    """A small length for each that the data give: different ones, so that axes are not mistaken for each other."""
+    """A small length for each that the data give: different ones, so that axes are not mistaken for each other, and
+    such that every slice and window holds something and every split is even, where a few tries find them."""
     symbols = {s for node in nodes for axis in node.axes for s in axis.length.free_symbols}
     symbols |= {s for node in nodes if isinstance(node, Size) for s in node.length.free_symbols}
-    return {symbol: 3 + i % 3 for i, symbol in enumerate(sorted(symbols, key=lambda s: s.name))}
+    ordered = sorted(symbols, key=lambda s: s.name)
+    made = {axis.length for node in nodes for axis in node.axes if not axis.length.is_Atom}
+    even = {
+        (sympy.Mul(*(axis.length for axis in node.parts)), node.whole.length)
+        for node in nodes
+        if isinstance(node, Split)
+    }
+    found = [{symbol: 3 + i % 3 + more for i, symbol in enumerate(ordered)} for more in range(TRIES)]
+    for lengths in found if made or even else ():
+        if all(length.xreplace(lengths) >= 1 for length in made) and all(
+            product.xreplace(lengths) == whole.xreplace(lengths) for product, whole in even
+        ):
+            return lengths
+    return found[0]
 
 
 def _computed(
@@ -151,7 +168,8 @@ def _same(before: Array, after: Array, largest: float) -> bool:
     if before.dtype == object or before.dtype.kind in "bi":
         return bool(np.all(before == after))
     allowed = NEAR * _largest(before) + ROUNDED * largest
-    return bool(np.all(np.abs(before - after)[np.isfinite(before)] <= allowed))
+    finite = np.isfinite(before)
+    return bool(np.all(np.abs(before[finite] - after[finite]) <= allowed))
 
 
 # --------------------------------------------------------------------------------------------------------------- values

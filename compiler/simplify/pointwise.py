@@ -53,7 +53,7 @@ def simplify_pointwise(program: Program, rewrites: Rewrites | None = None) -> Pr
     inside = {
         node.id
         for node in reachable(_roots(program))
-        if isinstance(node, Map) and len(users.get(node.id, ())) == 1 and isinstance(users[node.id][0], Map)
+        if isinstance(node, Map) and len(users.get(node.id, ())) == 1 and _is_part_of(node, users[node.id][0])
     }
     inside -= {node.id for node in _roots(program)}
     single: set[int] = set()
@@ -82,6 +82,11 @@ def _meets(inner: Map) -> bool:
     if isinstance(inner.expression, sigmoid | softplus | negation | either) or inner.expression == NEGATE:
         return True
     return inner.expression == _COMPLEMENT and not inner.trained
+
+
+def _is_part_of(node: Map, user: Node) -> bool:
+    """Whether the node and its only user are one formula; what a scan's body reads from outside is computed once."""
+    return isinstance(user, Map) and bool(node.free or not user.free)
 
 
 def _roots(program: Program) -> list[Node]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ..graph import Axis, Contract, Graph, Node, Relabel
+from ..graph import Axis, Contract, Graph, LinearAlgebra, Map, Node, Relabel
 from .definite import symmetric
 from .rewrites import Rule
 
@@ -49,9 +49,9 @@ def _turned(node: Contract, graph: Graph) -> Node | None:
 
 def _symmetric_axes(node: Node, graph: Graph) -> tuple[str, str] | None:
     """Two axes by which the matrix may be turned round."""
-    if not isinstance(node, Contract) or len(node.axes) != 2 or not symmetric(graph, node, *node.axes):
+    if not isinstance(node, Contract | Map | LinearAlgebra) or len(node.axes) != 2:
         return None
-    return node.names[0], node.names[1]
+    return (node.names[0], node.names[1]) if symmetric(graph, node, *node.axes) else None
 
 
 def _seen_as(node: Contract, graph: Graph, operands: Sequence[Node], back: Mapping[str, str]) -> Node:

@@ -70,6 +70,10 @@ class Rewrites:
         """Whether the rule, or the pass of that name, may be used."""
         return not self.without & {rule, rule.partition(".")[0], ALL}
 
+    def noted(self, rule: str, before: Node, after: Node) -> None:
+        """Notes a rewriting whose sides are of different steps, which no gate compares."""
+        self.done.append(Rewrite(rule, before, after))
+
     def made(self, rule: str, before: Node, after: Node) -> Node:
         """The node to go on with: `after`, and the rewriting noted, or `before` where the gate tells them apart."""
         if after is before:

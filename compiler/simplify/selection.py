@@ -12,6 +12,7 @@ from ..elementary import MULTIPLY
 from ..functions import equal, where
 from ..graph import (
     Axis,
+    Constant,
     Contract,
     Gather,
     Graph,
@@ -20,6 +21,7 @@ from ..graph import (
     Node,
     PlaceSlice,
     Reduce,
+    Relabel,
     Scatter,
     Slice,
     Spread,
@@ -92,6 +94,7 @@ def _delta(node: Node, graph: Graph, uses: Uses) -> Node | None:
             first, second = second, first
         others = [*node.operands[:position], *node.operands[position + 1 :]]
         kept = [_on_diagonal(o, first, second, graph, uses) for o in (value, *others)]
+        kept = [o.operands[0] if isinstance(o, Spread) and isinstance(o.operands[0], Constant) else o for o in kept]
         if first.name not in {name for o in kept for name in o.names}:
             kept.append(graph.spread(graph.constant(1), [first]))
         return graph.contract(kept, [axis for axis in node.summed if axis.name != second.name])
@@ -100,6 +103,11 @@ def _delta(node: Node, graph: Graph, uses: Uses) -> Node | None:
 
 def _as_delta(node: Node, graph: Graph) -> tuple[Node, Axis, Axis] | None:
     """`(value, i, j)` where the node is the value at i = j, and 0 elsewhere."""
+    if isinstance(node, Relabel) and (inner := _as_delta(node.operands[0], graph)) is not None:
+        value, *pair = inner
+        to = dict(node.renamed)
+        first, second = (Axis(to.get(axis.name, axis.name), axis.length) for axis in pair)
+        return graph.relabel(value, to), first, second
     if isinstance(node, Scatter) and isinstance(node.operands[1], Index) and not node.summed:
         axis = node.operands[1].axes[0]
         value = node.operands[0]

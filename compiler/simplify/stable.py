@@ -14,12 +14,22 @@ import sympy
 from sympy import Expr, exp, log
 
 from .. import functions
-from ..elementary import build
+from ..elementary import SQRT, build
 from ..functions import xlogy
 from ..graph import Contract, Graph, Map, Node, Program, placeholder, rewrite
+from ..signs import vanishes_flat
 from .rewrites import Rewrites, Rule
 from .stable_axes import AXES_RULES, over_axes, sum_of_entropies
-from .stable_forms import EXPONENTS, HALF, LOG_EXP, POINTWISE_RULES, ROOT_OF_SQUARE, WRITTEN_ONLY, recognise
+from .stable_forms import (
+    EXPONENTS,
+    HALF,
+    LOG_EXP,
+    POINTWISE_RULES,
+    ROOT_OF_SQUARE,
+    SQUARE_OF_ROOT,
+    WRITTEN_ONLY,
+    recognise,
+)
 from .window import of_doubles, window
 
 RULES: tuple[Rule, ...] = (*POINTWISE_RULES, *AXES_RULES)
@@ -34,8 +44,10 @@ FACTORS = 6
 ROUNDS = 4
 """How many rules may fit the root of a formula one after the other."""
 
-GROWING: tuple[type, ...] = (exp, functions.sigmoid, functions.expm1, functions.erfc, functions.erfcx, functions.ierfcx)
-GROWING += (sympy.sinh, sympy.cosh, sympy.sech)
+GROWING = (
+    *(exp, functions.sigmoid, functions.expm1, functions.erfc, sympy.sinh, sympy.cosh, sympy.sech),
+    *(functions.erfcx, functions.ierfcx),
+)
 """Of which two in one product may be inf*0."""
 VANISHING = (sympy.sin, sympy.tan, functions.expm1, functions.log1p, sympy.Abs)
 """Of which one in a quotient may be 0/0."""
@@ -98,6 +110,8 @@ def _seen_by_sympy(node: Map, expression: Expr, allows: Callable[[str], bool]) -
         rule = LOG_EXP if not isinstance(expression, log) else None
     elif isinstance(expression, exp) and head.is_Pow:
         rule = EXPONENTS
+    elif head.is_Pow and head.exp == 2:
+        rule = SQUARE_OF_ROOT if _is_root_of_squares(node.operands[0]) else None
     elif head.is_Pow:
         rule = ROOT_OF_SQUARE if head.exp == HALF and isinstance(expression.as_coeff_Mul()[1], sympy.Abs) else None
     elif head.is_Mul:
@@ -106,6 +120,10 @@ def _seen_by_sympy(node: Map, expression: Expr, allows: Callable[[str], bool]) -
     else:
         rule = None
     return (rule.name, expression) if rule is not None and allows(rule.name) else None
+
+
+def _is_root_of_squares(node: Node) -> bool:
+    return isinstance(node, Map) and node.expression == SQRT and vanishes_flat(node.operands[0])
 
 
 def _exponentials(node: Node, depth: int = 3) -> int:
@@ -144,6 +162,8 @@ def _promising(node: Map) -> bool:
         return len(parts) == 2 and all(_is(part, (sympy.Pow, exp, log, functions.log1p)) for part in parts)
     if head.is_Pow and head.exp == HALF:
         return _is(node.operands[0], (sympy.Add, sympy.Pow, exp))
+    if head.is_Pow and head.exp == 2 and _is_root_of_squares(node.operands[0]):
+        return True
     return bool(head.is_Mul or head.is_Pow) and _may_overflow(node)
 
 

@@ -520,6 +520,9 @@ def _entropy(expression: Expr) -> Expr | None:
         if isinstance(factor, log):
             x = factor.args[0]
             rest = [f for f in expression.args if f != factor]
+            for power in rest:
+                if power.is_Pow and power.base == x and power.exp.is_Integer and power.exp > 1:
+                    return Mul(xlogy(x, x), x ** (power.exp - 1), *(f for f in rest if f != power))
             if all(part in rest for part in Mul.make_args(x)):
                 return Mul(xlogy(x, x), *(f for f in rest if f not in Mul.make_args(x)))
     return None
@@ -802,10 +805,18 @@ for another pass over its array."""
 EXPONENTS = Rule("stable.exponents", "exp(a)*exp(b)", "exp(a + b)", "is inf*0 at a = 800, b = -800", HIGHAM)
 LOG_EXP = Rule("stable.log_exp", "log(exp(x))", "x", "overflows at x = 710", HIGHAM)
 ROOT_OF_SQUARE = Rule("stable.root_of_square", "sqrt(x^2)", "|x|", "overflows at x = 1e155, and is 0 at 1e-170", KAHAN)
+SQUARE_OF_ROOT = Rule(
+    "stable.square_of_root",
+    "sqrt(x)^2, x a sum of squares",
+    "x",
+    "has the derivative 0/0 at 0",
+    "its definition",
+)
 
 POINTWISE_RULES: tuple[Rule, ...] = (
     *(form.rule for form in (*LOGARITHMS, *PRODUCTS, *SUMS, *POWERS[2:], *OTHERS)),
     EXPONENTS,
     LOG_EXP,
     ROOT_OF_SQUARE,
+    SQUARE_OF_ROOT,
 )

@@ -23,12 +23,15 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from gradc.compiler.graph import Objective, Program
+
 SUMMARY = "compare three ways to the same gradient"
 
 DESCRIPTION = """\
 Compute each gradient in three ways and say how many digits agree: by the emitted module, by evaluating the
 gradient's graph node by node with no simplification, and by differentiating the value numerically (a complex
-step where the model is analytic, else extrapolated differences). It is done at a point near the initial
+step where the model is analytic, else extrapolated differences, or a complex step on both sides of the point
+where differences reach over corners). It is done at a point near the initial
 parameters, on data that is drawn from the seed where none is given. Of a large parameter a sample of
 elements is differentiated numerically."""
 
@@ -77,6 +80,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         drawn = None
     else:
         data, drawn = _generated(module, arguments.seed)
+    if module.NOISE:
+        data = {**data, **module.noise(data, arguments.seed)}
     theta = _point(module, data, arguments.seed)
     free = {name: np.asarray(theta[p], np.float64).reshape(s) for name, (p, s) in module.layout(data).items()}
     if arguments.dtype == "float32":
@@ -88,7 +93,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     with np.errstate(all="ignore"):
         for objective in written.objectives:
             try:
-                value, gradient = module.bind(data, objective.name)(theta)
+                bound = module.bind(data, objective.name)
+                value, gradient = bound(theta)
             except module.DataError as error:
                 raise data_error(error) from error
             names = [p.name for p in written.parameters if p.name in objective.over]
@@ -96,6 +102,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
             values = evaluate(written, roots, data, free)
             estimates = numeric_gradient(written, objective.value, data, free, names, ELEMENTS)
             rows.append(_row(objective.name, "value", float(value), float(values[0].real), arguments.dtype))
+            if objective.updates:
+                rows += _updates(written, objective, module, bound, data, theta, free, arguments.dtype)
             largest = max((float(np.abs(v).max(initial=0)) for v in values[1:]), default=0.0)
             for parameter, root, found in zip(
                 [p for p in written.parameters if p.name in names], roots[1:], values[1:], strict=True
@@ -136,7 +144,9 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     failures = [
         Failure(
             "check",
-            f"the three ways to the {'derivative' if 'derivative' in row else 'gradient'} differ for {_named(row)}",
+            f"the module and the graph differ in what a step of {row['objective']} makes of {row['parameter']}"
+            if row["method"] == "update"
+            else f"the three ways to the {row.get('derivative', 'gradient')} differ for {_named(row)}",
             "please report it, with the model: gradc computes a wrong gradient, or the point is a corner of the model",
             {"objective": row["objective"], "parameter": row["parameter"]},
         )
@@ -144,6 +154,38 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         if not row["passed"]
     ]
     return Outcome(result, _table(rows), OK if passed else FAILED, failures)
+
+
+def _updates(
+    written: Program,
+    objective: Objective,
+    module: ModuleType,
+    bound: Any,
+    data: dict[str, Any],
+    theta: npt.NDArray[Any],
+    free: dict[str, Any],
+    dtype: str,
+) -> list[dict[str, Any]]:
+    """The comparison of what a step makes of the states, which have no derivative either."""
+    import numpy as np
+
+    from gradc.compiler.reference import evaluate
+
+    after = theta.copy()
+    bound.advance(after)
+    states = {state.name: state for state in written.states}
+    names = [name for name, _ in objective.updates]
+    rows = []
+    for name, found in zip(names, evaluate(written, [n for _, n in objective.updates], data, free), strict=True):
+        place, shape = module.layout(data)[name]
+        node = dict(objective.updates)[name]
+        graph = as_written(found, node.names, tuple(axis.name for axis in states[name].axes), shape)
+        emitted = np.asarray(after[place], np.float64).reshape(shape)
+        gap = farthest(emitted - graph, float(np.abs(graph).max(initial=0)))
+        row = _row(objective.name, "update", 0.0, 0.0, dtype)
+        checked = {"elements": int(emitted.size), "digits_graph": digits(gap), "passed": bool(gap <= LEAST[dtype])}
+        rows.append({**row, "parameter": name, **checked})
+    return rows
 
 
 def _row(objective: str, name: str, emitted: float, graph: float, dtype: str) -> dict[str, Any]:
@@ -166,7 +208,12 @@ def _point(module: ModuleType, data: dict[str, Any], seed: int) -> npt.NDArray[A
 
     start = module.initial(data, seed)
     random = np.random.Generator(np.random.Philox([seed, 1]))
-    point: npt.NDArray[Any] = (start + NEARBY * random.standard_normal(start.shape)).astype(start.dtype)
+    moved = start + NEARBY * random.standard_normal(start.shape)
+    # States stay where they are: a variance, for one, is not to fall below 0.
+    for name in module.STATES:
+        place = module.layout(data)[name][0]
+        moved[place] = start[place]
+    point: npt.NDArray[Any] = moved.astype(start.dtype)
     return point
 
 
@@ -218,9 +265,7 @@ def _length(module: ModuleType, data: dict[str, Any]) -> int | None:
 
 def _named(row: dict[str, Any]) -> str:
     """What a row compares."""
-    if "derivative" in row:
-        return f"{row['derivative']} of {row['objective']}"
-    return f"{row['parameter']} of {row['objective']}"
+    return f"{row.get('derivative') or row['parameter']} of {row['objective']}"
 
 
 def _table(rows: list[dict[str, Any]]) -> str:

@@ -29,7 +29,7 @@ examples:
   gradc compile thermometer.model --check          fail if thermometer.py is not what would be written
   gradc compile decay.model --without pointwise    leave a pass out, to see what it does
   gradc compile mixture.model --fast-algebra       multiply out polynomials of the data
-  gradc compile logistic.model --derivatives hessian,hvp    with functions of these names"""
+  gradc compile decay.model --derivatives hessian  with a function for all second derivatives"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -24,8 +24,10 @@ SUMMARY = "predict with a trained model"
 
 DESCRIPTION = """\
 Compute the outputs of a model that `gradc train` has fitted, for new data. Only the inputs that the outputs
-need must be there. Standard output gets a CSV with a line for each row; an output with more axes has a
-column for each position, as in logits.0, logits.1. With -o FILE.npz every output is an array of its own."""
+need must be there. Standard output gets a CSV with a line for each row, or, where no output has rows, for each
+position of the axis that leads them all; an output with more axes has a column for each position, as in
+logits.0, logits.1. With -o FILE.npz every output is an array of its own. Noise that the outputs need is drawn
+from --seed."""
 
 EPILOG = """\
 examples:
@@ -38,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `predict`."""
     parser.add_argument("folder", type=Path, metavar="DIR", help="the folder that `gradc train --out` wrote")
     parser.add_argument("-o", "--output", metavar="FILE", help="a .csv or .npz file to write; - is standard output")
+    parser.add_argument("--seed", type=options.natural, default=0, help="for the noise of the outputs (default: 0)")
     options.add_data(parser)
 
 
@@ -61,7 +64,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     try:
         theta = module.pack(fitted.parameters, data)
         with np.errstate(all="ignore"):
-            outputs = module.predict(theta, data)
+            seed = (arguments.seed,) if module.NOISE else ()
+            outputs = module.predict(theta, data, *seed)
     except module.DataError as error:
         raise Failure("data", str(error)) from error
     result = {
@@ -92,16 +96,16 @@ def _mapping(run: Mapping[str, Any], needed: list[str]) -> list[tuple[str, str]]
 
 
 def _csv(module: ModuleType, outputs: dict[str, npt.NDArray[Any]]) -> str:
-    """A line for each row, the row axis first; outputs without it are repeated on each line."""
+    """A line for each position of `_lines`; an output without that axis is repeated on each line."""
     import numpy as np
 
     heads: list[str] = []
     columns: list[list[Any]] = []
-    rows = 1
+    rows, down = 1, _lines(module)
     for name, array in outputs.items():
         axes = module.OUTPUTS[name]["axes"]
-        if module.ROWS in axes:
-            array = np.moveaxis(array, axes.index(module.ROWS), 0)
+        if down in axes:
+            array = np.moveaxis(array, axes.index(down), 0)
             rows = array.shape[0]
         else:
             array = array[None]
@@ -114,6 +118,16 @@ def _csv(module: ModuleType, outputs: dict[str, npt.NDArray[Any]]) -> str:
     whole = [column * rows if len(column) == 1 else column for column in columns]
     writer.writerows([_cell(value) for value in line] for line in zip(*whole, strict=True))
     return text.getvalue()
+
+
+def _lines(module: ModuleType) -> str | None:
+    """The axis that the lines of a table run along: that of the rows, or, where no output has it, the one that leads
+    all outputs. None where there is no such axis."""
+    every = [entry["axes"] for entry in module.OUTPUTS.values()]
+    if any(module.ROWS in axes for axes in every):
+        return str(module.ROWS)
+    leading = {axes[0] if axes else None for axes in every}
+    return leading.pop() if len(leading) == 1 else None
 
 
 def _cell(value: Any) -> Any:

@@ -28,9 +28,9 @@ SUMMARY = "compile a model and train it on data"
 
 DESCRIPTION = """\
 Compile a model and fit its parameters to data by gradient descent. The optimiser and its options follow
-PyTorch's SGD. The loss is shown as it goes, the fitted parameters at the end. DIR receives the module,
-parameters.npz, losses.csv and run.json; a training that is interrupted or diverges saves the last good
-parameters there too."""
+PyTorch's SGD. The loss is shown as it goes, the fitted parameters at the end. Several objectives take their
+steps in turn, each with its own loss. DIR receives the module, parameters.npz, losses.csv and run.json; a
+training that is interrupted or diverges saves the last good parameters there too."""
 
 EPILOG = """\
 examples:
@@ -61,7 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--weight-decay", type=options.not_negative, default=0.0, metavar="DECAY", help="(default: 0)")
     group.add_argument(
-        "--seed", type=options.natural, default=0, help="for initial values and the order of rows (default: 0)"
+        "--seed", type=options.natural, default=0, help="for initial values, the order of rows, noise (default: 0)"
     )
     group.add_argument(
         "--from", type=Path, dest="start", metavar="FILE", help="initial values of the parameters that this .npz names"
@@ -78,9 +78,11 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     compiled = compile_source(source, chosen)
     name = source.name.removesuffix(".model")
     module = load(compiled.module, name)
-    if len(module.OBJECTIVES) != 1:
-        raise Failure("data", f"{source.name} has {len(module.OBJECTIVES)} objectives, and one can be trained")
-    ((objective, entry),) = module.OBJECTIVES.items()
+    if not module.OBJECTIVES:
+        raise Failure("data", f"{source.name} has no objective, and nothing to train")
+    # One loss goes by that name, several by the names of their objectives.
+    titles = {key: key if len(module.OBJECTIVES) > 1 else "loss" for key in module.OBJECTIVES}
+    needed = {name for entry in module.OBJECTIVES.values() for name in entry["needs"]}
 
     import numpy as np
 
@@ -88,7 +90,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     from gradc.data import read_data
     from gradc.runtime import SGD, Diverged, Session, fit
 
-    data = read_data(module, arguments.data, arguments.map, entry["needs"])
+    data = read_data(module, arguments.data, arguments.map, [name for name in module.INPUTS if name in needed])
     file = f"{name}.py"
     try:
         theta = module.initial(data, arguments.seed)
@@ -107,25 +109,30 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         nesterov=arguments.nesterov,
     )
     rows = _rows(module, data)
-    sizes = [_counted(theta.size, "number"), _counted(len(module.PARAMETERS), "parameter")]
+    count = sum(parameter.value.size for parameter in session.parameters.values())
+    sizes = [_counted(count, "number"), _counted(len(module.PARAMETERS), "parameter")]
     of_rows = "" if rows is None else f", {_counted(rows, 'row')}"
     terminal.message(f"training {name}: {' in '.join(sizes)}{of_rows}")
-    losses: list[float] = []
+    losses: dict[str, list[float]] = {title: [] for title in titles.values()}
     good = session.theta.copy()
     status, failures = OK, []
 
+    def epochs_done() -> int:
+        return len(next(iter(losses.values())))
+
     def diverged(message: str, step: int | None, parameter: str | None) -> Failure:
         help = f"the last good parameters are in {arguments.out}; try a smaller --lr than {arguments.lr:g}"
-        return Failure("diverged", message, help, {"step": step, "parameter": parameter, "epochs": len(losses)})
+        return Failure("diverged", message, help, {"step": step, "parameter": parameter, "epochs": epochs_done()})
 
     try:
-        with terminal.progress(arguments.epochs) as progress:
+        with terminal.progress(arguments.epochs, tuple(losses)) as progress:
 
-            def after(epoch: int, loss: float) -> None:
-                losses.append(loss)
+            def after(epoch: int, *found: float) -> None:
+                for history, loss in zip(losses.values(), found, strict=True):
+                    history.append(loss)
                 if np.isfinite(session.theta).all():
                     np.copyto(good, session.theta)
-                progress(epoch, loss)
+                progress(epoch, *found)
 
             done = fit(
                 session, optimizer, epochs=arguments.epochs, batch=arguments.batch, seed=arguments.seed, after=after
@@ -144,7 +151,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         failures.append(diverged(str(error), None, None))
     except KeyboardInterrupt:
         status = INTERRUPTED
-        message = f"interrupted after epoch {len(losses)}; its parameters are in {arguments.out}"
+        message = f"interrupted after epoch {epochs_done()}; its parameters are in {arguments.out}"
         failures.append(Failure("interrupted", message, status=INTERRUPTED))
     parameters = module.unpack(good, data)
     record = {
@@ -157,7 +164,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         "data": [{"file": path.name, "sha256": _digest(path)} for path in arguments.data],
         "map": dict(arguments.map),
         "from": None if arguments.start is None else arguments.start.name,
-        "objective": objective,
+        "objective": next(iter(titles)) if len(titles) == 1 else None,
         "rows": rows,
         "epochs": arguments.epochs,
         "batch": arguments.batch,
@@ -168,8 +175,9 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         "nesterov": arguments.nesterov,
         "weight_decay": arguments.weight_decay,
         "seed": arguments.seed,
-        "epochs_done": len(losses),
-        "loss": losses[-1] if losses else None,
+        "epochs_done": epochs_done(),
+        "loss": losses["loss"][-1] if losses.get("loss") else None,
+        "losses": {key: losses[title][-1] if losses[title] else None for key, title in titles.items()},
     }
     fitted.save(arguments.out, (file, compiled.module), parameters, losses, record)
     values = {key: value.tolist() for key, value in parameters.items() if value.size <= SHOWN}

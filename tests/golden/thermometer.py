@@ -27,6 +27,7 @@ INPUTS = {
     "t_u": {"axes": ("n",), "shape": ("n",), "dtype": "float64", "index": None},
     "t_c": {"axes": ("n",), "shape": ("n",), "dtype": "float64", "index": None},
 }
+NOISE = {}
 PARAMETERS = {
     "w": {
         "axes": (),
@@ -43,6 +44,7 @@ PARAMETERS = {
         "slice": (1, 2),
     },
 }
+STATES = {}
 OUTPUTS = {
     "t_p": {"axes": ("n",), "shape": ("n",), "dtype": "float64", "needs": ("t_u",)},
 }
@@ -103,9 +105,9 @@ def _fit(name, found, axes, shape, lengths):
             raise DataError(f"{name!r} is empty along axis {base!r}")
 
 
-def _read(data, needs):
-    """The inputs named, as contiguous arrays of their types, and the lengths that they tell."""
-    lengths = {}
+def _read(data, needs, told=None):
+    """The inputs named, as contiguous arrays of their types, and the lengths that they tell, with those told before."""
+    lengths = {} if told is None else told
     found = {}
     for name in needs:
         entry = INPUTS[name]
@@ -139,20 +141,25 @@ def _lengths(data):
     return lengths
 
 
-def _shape(name, lengths):
+def _shape(name, table, lengths):
     shape = []
-    for entry in PARAMETERS[name]["shape"]:
+    for entry in table["shape"]:
         length = entry if isinstance(entry, int) else lengths.get(entry)
         if length is None:
-            raise DataError(f"the length of axis {entry!r} of parameter {name!r} comes from the data: pass data")
+            raise DataError(f"the length of axis {entry!r} of {name!r} comes from the data: pass data")
         shape.append(length)
     return tuple(shape)
 
 
+def _kept():
+    """What lies in the flat vector: the parameters, and behind them the states."""
+    return list(PARAMETERS.items()) + list(STATES.items())
+
+
 def _layout(lengths):
     found, start = {}, 0
-    for name in PARAMETERS:
-        shape = _shape(name, lengths)
+    for name, entry in _kept():
+        shape = _shape(name, entry, lengths)
         stop = start + int(numpy.prod(shape, dtype=numpy.int64))
         found[name] = (slice(start, stop), shape)
         start = stop
@@ -160,7 +167,7 @@ def _layout(lengths):
 
 
 def layout(data=None):
-    """Where each parameter lies in the flat vector, and its shape. `data` where they tell a length."""
+    """Where each parameter and state lies in the flat vector, and its shape. `data` where they tell a length."""
     return _layout(_lengths(data))
 
 
@@ -189,12 +196,13 @@ def _free(name, value, bounds):
 
 
 def initial(data=None, seed=0):
-    """The parameters at the start, as one flat vector of unconstrained values. Equal seeds give equal vectors."""
+    """Parameters and states at the start, as one flat vector of unconstrained values; a function of the seed."""
     places = layout(data)
     random = numpy.random.Generator(numpy.random.Philox(seed))
     theta = numpy.empty(sum(numpy.prod(shape, dtype=numpy.int64) for _, shape in places.values()), DTYPE)
-    for name, (place, shape) in places.items():
-        kind, *arguments = PARAMETERS[name]["initial"]
+    for name, entry in _kept():
+        place, shape = places[name]
+        kind, *arguments = entry["initial"]
         if kind == "constant":
             value = numpy.full(shape, arguments[0])
         elif kind == "normal":
@@ -209,29 +217,30 @@ def initial(data=None, seed=0):
                 value = random.uniform(-limit, limit, shape)
             else:
                 value = random.normal(0.0, (2 / (first if len(shape) < 3 else rest)) ** 0.5, shape)
-        theta[place] = _free(name, value, PARAMETERS[name]["bounds"]).reshape(-1)
+        theta[place] = _free(name, value, entry["bounds"]).reshape(-1)
     return theta
 
 
 def unpack(theta, data=None):
-    """The parameters by name, as the model sees them; a view of `theta` where there is no bound."""
+    """The parameters and states by name, as the model sees them; a view of `theta` where there is no bound."""
     places = layout(data)
+    bounds = {name: entry["bounds"] for name, entry in _kept()}
     theta = numpy.asarray(theta)
     size = max((place.stop for place, _ in places.values()), default=0)
     if theta.shape != (size,):
         raise DataError(f"the parameters are a vector of length {size}, and this has shape {theta.shape}")
-    return {name: _bounded(theta[p].reshape(s), PARAMETERS[name]["bounds"]) for name, (p, s) in places.items()}
+    return {name: _bounded(theta[p].reshape(s), bounds[name]) for name, (p, s) in places.items()}
 
 
 def pack(values, data=None):
-    """The flat vector of the parameters given by name, as the model sees them."""
+    """The flat vector of the parameters and states given by name, as the model sees them."""
     for name in values:
-        if name not in PARAMETERS:
-            raise DataError(f"there is no parameter {name!r}; there are {', '.join(PARAMETERS)}")
+        if name not in PARAMETERS and name not in STATES:
+            raise DataError(f"there is no parameter {name!r}; there are {', '.join(name for name, _ in _kept())}")
     lengths, parts = _lengths(data), []
-    for name, entry in PARAMETERS.items():
+    for name, entry in _kept():
         if name not in values:
-            raise DataError(f"parameter {name!r} is missing")
+            raise DataError(f"{'parameter' if name in PARAMETERS else 'state'} {name!r} is missing")
         value = _numbers(values[name], name, DTYPE)
         _fit(name, value, entry["axes"], entry["shape"], lengths)
         parts.append(_free(name, value, entry["bounds"]).reshape(-1))
@@ -252,13 +261,13 @@ def _gradient(out, size):
     return out
 
 
-def _cut(rows, bytes_in_row, block):
-    """How many rows a block has: what stays in the cache, unless all of them do."""
+def _cut(rows, bytes_in_row, block, least=None):
+    """How many rows a block has: what stays in the cache, unless all of them do; not fewer than are worth a call."""
     if block is not None:
         if block < 1:
             raise DataError(f"a block has at least one row, and {block} were asked for")
         return min(block, rows)
-    most = max(min(CACHE // bytes_in_row, MOST_ROWS), LEAST_ROWS)
+    most = max(min(CACHE // bytes_in_row, MOST_ROWS), LEAST_ROWS if least is None else min(least, LEAST_ROWS))
     return rows if rows <= min(2 * most, MOST_ROWS) else most
 
 
