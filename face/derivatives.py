@@ -63,8 +63,9 @@ def comparisons(point: Point, kinds: Sequence[str]) -> list[dict[str, Any]]:
     try:
         for objective in point.written.objectives:
             rows += _of_objective(point, objective.name, [k for k in kinds if k in ("grad", "hvp", "hessian")])
-        for leaf in point.written.cotangents:
-            rows += _of_output(point, leaf.name, [k for k in kinds if k in ("vjp", "jvp", "jacobian")])
+        of_outputs = [kind for kind in kinds if kind in ("vjp", "jvp", "jacobian")]
+        for leaf in point.written.cotangents if of_outputs else ():
+            rows += _of_output(point, leaf.name, of_outputs)
     except point.module.DataError as error:
         raise data_error(error) from error
     return rows
@@ -108,17 +109,23 @@ def _of_output(point: Point, name: str, kinds: Sequence[str]) -> Iterator[dict[s
     written, module = point.written, point.module
     leaf = next(leaf for leaf in written.cotangents if leaf.name == name)
     node = dict(written.outputs)[name]
-    shape = module.predict(point.theta, point.data)[name].shape
+    predicted = module.predict(point.theta, point.data)
+    shape, axes = predicted[name].shape, tuple(module.OUTPUTS[name]["axes"])
     names = [p.name for p in written.parameters]
-    seeds = {leaf.name: point.random(4, shape) if leaf.name == name else None for leaf in written.cotangents}
-    u = seeds[name]
-    assert u is not None
-    estimate = _numeric(point, written.graph.contract([node, leaf], node.axes), written, names, {name: u})
+    u = point.random(4, shape)
+    # The reference has a cotangent's axes as the graph has them.
+    turned = {
+        key: np.zeros(predicted[key].shape) if key != name else u for key in (leaf.name for leaf in written.cotangents)
+    }
+    for other in written.cotangents:
+        order = [module.OUTPUTS[other.name]["axes"].index(axis) for axis in other.names]
+        turned[other.name] = turned[other.name].transpose(order)
+    seed = {name: turned[name]}
+    estimate = _numeric(point, written.graph.contract([node, leaf], node.axes), written, names, seed)
     for kind in kinds:
         if kind == "vjp":
             found = np.asarray(module.vjp(point.theta, point.data, {name: u}), np.float64)
-            others = {key: np.zeros(module.predict(point.theta, point.data)[key].shape) for key in seeds}
-            graph = _flat(point, written.pullback, written, {**others, name: u})
+            graph = _flat(point, written.pullback, written, turned)
             yield _row(point, kind, name, found, graph, found, estimate)
             continue
         program = derived(written, kind)[0].program
@@ -127,7 +134,7 @@ def _of_output(point: Point, name: str, kinds: Sequence[str]) -> Iterator[dict[s
             v[estimate[0]] = point.random(5, estimate[0].shape)
             found = np.asarray(module.jvp(point.theta, point.data, v)[name], np.float64)
             (value,) = _values(point, [program.pullback[name]], program, point.parts(v, "along "))
-            graph = as_written(value, program.pullback[name].names, node.names, shape)
+            graph = as_written(value, program.pullback[name].names, axes, shape)
             one = np.array([0]), np.array([estimate[1] @ v[estimate[0]]]), np.abs(v[estimate[0]]) @ estimate[2][:, None]
             yield _row(point, kind, name, found, graph, np.array([(u * found).sum()]), (*one, estimate[3]))
             continue
@@ -137,8 +144,8 @@ def _of_output(point: Point, name: str, kinds: Sequence[str]) -> Iterator[dict[s
         for p, part, value in zip(written.parameters, parts, _values(point, parts, program, {}), strict=True):
             at, own = module.layout(point.data)[p.name]
             to = copies(p.leaf.axes, node.names)
-            axes = (*node.names, *(to[axis.name] for axis in p.axes))
-            graph[..., at] = as_written(value, part.names, axes, (*shape, *own)).reshape(*shape, -1)
+            both = (*axes, *(to[axis.name] for axis in p.axes))
+            graph[..., at] = as_written(value, part.names, both, (*shape, *own)).reshape(*shape, -1)
         yield _row(point, kind, name, found, graph, np.tensordot(u, found, u.ndim), estimate)
 
 
