@@ -381,7 +381,7 @@ def _slice(w: Writer, within: Axes, depth: int) -> Value | None:
 
 
 def _rename(w: Writer, within: Axes, depth: int) -> Value | None:
-    copies = [a for a in within if (a.endswith("'") or a == "s") and root(a) not in within]
+    copies = [a for a in within if (a.endswith("'") or a == "s") and root(a) not in within and root(a) in w.axes]
     if not copies:
         return None
     axis = w.one(sorted(copies))

@@ -108,7 +108,9 @@ def _in_parts(
             continue
         x, y = (routine.view(*pair) for pair in wanted)
         known = {axis.name: axis for ref in (a, b) for axis in ref.axes}
-        parts = _scratch(routine, "products", tuple(known[name] for name in [*outer, *left, *right]))
+        # The memory of a block has its rows first.
+        names = sorted([*outer, *left, *right], key=lambda name: name != routine.plan.rows)
+        parts = _scratch(routine, "products", tuple(known[name] for name in names))
         z = routine.view(parts, (*each, tuple(left), tuple(right)))
         assert x is not None
         assert y is not None

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -206,8 +205,7 @@ def linear(parameters: Parameters, name: str, x: torch.Tensor) -> torch.Tensor:
 
 def attention(p: Parameters, data: Data) -> tuple[torch.Tensor, torch.Tensor]:
     """torch.nn.TransformerEncoderLayer, norm first, without biases in its attention."""
-    gelu = partial(functional.gelu, approximate="tanh")
-    layer = torch.nn.TransformerEncoderLayer(64, 4, 256, 0, gelu, batch_first=True, norm_first=True)
+    layer = torch.nn.TransformerEncoderLayer(64, 4, 256, 0, "gelu", batch_first=True, norm_first=True)
     inside = [p[f"attend.{name}"].reshape(64, 64).T for name in "QKV"]
     weights = {
         "self_attn.in_proj_weight": torch.cat(inside),
