@@ -31,15 +31,18 @@ def compile(
     constants: Mapping[str, float] | None = None,
     without: tuple[str, ...] = (),
     fast_algebra: bool = False,
+    derivatives: tuple[str, ...] = (),
 ) -> Model:
     """The model in a file, or in a text (a `str` with a line end in it).
 
     `constants` replaces `const` values, `without` names passes and rules to leave out, `fast_algebra` multiplies out
-    polynomials of the data. Raises `gradc.compiler.source.ModelError` with every mistake found, OSError where the file
-    cannot be read.
+    polynomials of the data, `derivatives` names functions that the module has besides, such as "hessian". Raises
+    `gradc.compiler.source.ModelError` with every mistake found, `gradc.compiler.pipeline.UnknownDerivative` where the
+    model does not have a derivative, OSError where the file cannot be read.
     """
     text = isinstance(model, str) and "\n" in model
     source = Source("model", str(model)) if text else read_source(model)
     name = Path(source.name).name.removesuffix(".model")
-    compiled = compile_model(source, Options(dtype, dict(constants or {}), left_out(without), fast_algebra))
+    options = Options(dtype, dict(constants or {}), left_out(without), fast_algebra, derivatives)
+    compiled = compile_model(source, options)
     return Model(name, compiled.module, load(compiled.module, name))

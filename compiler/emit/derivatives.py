@@ -8,6 +8,7 @@ that the whole is symmetric to the bit.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -134,7 +135,7 @@ def _jacobian(title: str, item: Derived, writer: Writer, outputs: Mapping[str, N
     made = {name: routine.names.fresh(f"by_{name}") for name in names}
     ending = []
     for name in names:
-        axes = outputs[name].axes
+        axes = item.program.shown(outputs[name].axes)
         shape = ", ".join([*(routine.length(axis) for axis in axes), "self.size"])
         ending.append(f"{made[name]} = {routine.use('empty')}(({shape}{',' * (not axes)}), DTYPE)")
         for parameter in item.program.parameters:
@@ -142,7 +143,7 @@ def _jacobian(title: str, item: Derived, writer: Writer, outputs: Mapping[str, N
         if item.program.states:
             start = length(routine.places[item.program.states[0].name][0], routine.lengths)
             ending.append(f"{made[name]}[{''.join(':, ' for _ in axes)}{start}:] = 0")
-    ending += ["return {", *(f'    "{name}": {made[name]},' for name in names), "}"]
+    ending += ["return {", *(f"    {json.dumps(name)}: {made[name]}," for name in names), "}"]
     document = "The derivatives of the outputs; the last axis of each is that of the vector of parameters."
     needs = writer.inputs([*plan.roots, *(outputs[name] for name in names)])
     return writer.write_class(routine, title, document, needs, ending, PLAIN)
@@ -272,7 +273,7 @@ def functions(asked: Sequence[str], derivatives: Sequence[Derived]) -> str:
     tables = []
     for kind in ("hvp", "hessian"):
         entries = [
-            f'"{item.of}": {title}'
+            f"{json.dumps(item.of)}: {title}"
             for title, item in zip(_titles(derivatives), derivatives, strict=True)
             if item.kind == kind
         ]

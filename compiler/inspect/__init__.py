@@ -1,12 +1,13 @@
 """What a program is, shown to a person: gradients as formulas, values as a table, the graph as a listing.
 
 Takes a Program; gives text, LaTeX and JSON. It only reads: `formula` is the tree that is printed, `write` makes it of
-nodes, `gradients` and `values` say what is shown, `text` and `latex` print formulas, `report` prints the whole,
-`explain` what the passes did, and `dump` the graph.
+nodes, `gradients`, `derivatives` and `values` say what is shown, `text` and `latex` print formulas, `report` prints the
+whole, `explain` what the passes did, and `dump` the graph.
 """
 
 from __future__ import annotations
 
+from .derivatives import derivatives_json, derivatives_latex, derivatives_text
 from .dump import dump
 from .explain import explain_json, explain_text, forms
 from .gradients import Formulas, Gradient, Line, UnknownName, formulas
@@ -20,6 +21,9 @@ __all__ = [
     "Gradient",
     "Line",
     "UnknownName",
+    "derivatives_json",
+    "derivatives_latex",
+    "derivatives_text",
     "dump",
     "explain_json",
     "explain_text",

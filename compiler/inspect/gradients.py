@@ -94,7 +94,7 @@ def formulas(program: Program, wrt: str | None = None) -> Formulas:
         if labels.get(key) not in printed
     ]
     where = tuple(_line(program, key, labels.get(key), lines[key]) for key in keys)
-    return Formulas(tuple(found), where, _titles(program, [key for key in keys if key not in labels]))
+    return Formulas(tuple(found), where, titles(program, [key for key in keys if key not in labels]))
 
 
 def _of_objective(program: Program, objective: Objective, wanted: Sequence[str], writer: Writer) -> list[Gradient]:
@@ -182,7 +182,7 @@ def _adjoints(program: Program, objective: Objective, names: dict[int, Formula])
     return found
 
 
-def _titles(program: Program, shared: Sequence[int]) -> dict[int, str]:
+def titles(program: Program, shared: Sequence[int]) -> dict[int, str]:
     """Short names for the shared parts: t1, t2, ..., or with more t's where the model has such names."""
     taken = (
         {name for name, _ in program.named} | {i.name for i in program.inputs} | {p.name for p in program.parameters}

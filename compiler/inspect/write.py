@@ -478,7 +478,12 @@ def _i0_cumulant(order: Formula, x: Formula) -> Formula:
     return add([(False, order), (True, multiply(Integer(1), [Apply("i1", (x,))], [Apply("i0", (x,))]))])
 
 
+def _sigmoid_slope(x: Formula) -> Formula:
+    return multiply(Integer(1), [Apply("sigmoid", (x,)), Apply("sigmoid", (multiply(Integer(-1), [x]),))])
+
+
 SPELT: dict[type, Callable[..., Formula]] = {
+    functions.sigmoid_slope: _sigmoid_slope,
     functions.polygamma: _polygamma,
     functions.polygamma_fall: _polygamma_fall,
     functions.i0_cumulant: _i0_cumulant,

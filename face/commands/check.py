@@ -7,10 +7,11 @@ of the value. They share the front of the compiler and nothing after it.
 from __future__ import annotations
 
 import argparse
-import math
 from typing import TYPE_CHECKING, Any
 
 from gradc import options
+from gradc.agreement import LEAST, LEAST_NUMERIC, as_written, digits, farthest
+from gradc.derivatives import Point, comparisons
 from gradc.failures import FAILED, OK, Failure
 from gradc.modules import compile_source, data_error, load, read
 from gradc.modules import options as compiler_options
@@ -38,7 +39,8 @@ EPILOG = """\
 examples:
   gradc check decay.model                       on generated data
   gradc check decay.model --seed 7              on other data, at another point
-  gradc check decay.model --data measured.csv   on the first rows of a file"""
+  gradc check decay.model --data measured.csv   on the first rows of a file
+  gradc check decay.model --derivatives hessian,jvp    these too, as the module has them"""
 
 ROWS = 64
 """Rows of given data that are used: the reference is slow."""
@@ -46,10 +48,6 @@ ELEMENTS = 16
 """Elements of a parameter that are differentiated numerically."""
 NEARBY = 0.25
 """Standard deviation of the step from the initial parameters, which are often a special point, such as 0."""
-LEAST = {"float64": 1e-9, "float32": 2e-4}
-"""How far the module may be from the graph, relative to the largest element."""
-LEAST_NUMERIC = {"float64": 1e-7, "float32": 2e-4}
-"""The same for the numerical gradient, beside the error that it states of itself."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     options.add_model(parser)
     parser.add_argument("--seed", type=options.natural, default=0, help="for the point and the data (default: 0)")
     options.add_data(parser, required=False)
+    options.add_derivatives(parser)
     options.add_compiling(parser)
 
 
@@ -111,12 +110,12 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
             ):
                 place, shape = module.layout(data)[parameter.name]
                 emitted = np.asarray(gradient[place], np.float64).reshape(shape)
-                graph = _as_written(found, root.names, tuple(a.name for a in parameter.axes), shape)
+                graph = as_written(found, root.names, tuple(a.name for a in parameter.axes), shape)
                 estimate = estimates[parameter.name]
                 scale = max(float(np.abs(graph).max(initial=0)), 1e-3 * largest)
-                first = _farthest(emitted - graph, scale)
+                first = farthest(emitted - graph, scale)
                 gap = np.abs(emitted.reshape(-1)[estimate.coordinates] - estimate.gradient)
-                second = _farthest(gap, scale)
+                second = farthest(gap, scale)
                 allowed = LEAST_NUMERIC[arguments.dtype] * scale + 8 * np.abs(estimate.error)
                 passed = bool(first <= LEAST[arguments.dtype]) and bool((gap <= allowed).all())
                 rows.append(
@@ -124,13 +123,15 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
                         "objective": objective.name,
                         "parameter": parameter.name,
                         "elements": int(emitted.size),
-                        "digits_graph": _digits(first),
-                        "digits_numeric": _digits(second),
+                        "digits_graph": digits(first),
+                        "digits_numeric": digits(second),
                         "method": estimate.method,
                         "sampled": len(estimate.coordinates),
                         "passed": passed,
                     }
                 )
+        point = Point(written, module, data, theta, arguments.seed, arguments.dtype, ELEMENTS)
+        rows += comparisons(point, compiled.options.derivatives)
     passed = all(row["passed"] for row in rows)
     result = {
         "model": source.name,
@@ -145,7 +146,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
             "check",
             f"the module and the graph differ in what a step of {row['objective']} makes of {row['parameter']}"
             if row["method"] == "update"
-            else f"the three ways to the gradient differ for {row['parameter']} of {row['objective']}",
+            else f"the three ways to the {row.get('derivative', 'gradient')} differ for {_named(row)}",
             "please report it, with the model: gradc computes a wrong gradient, or the point is a corner of the model",
             {"objective": row["objective"], "parameter": row["parameter"]},
         )
@@ -178,11 +179,11 @@ def _updates(
     for name, found in zip(names, evaluate(written, [n for _, n in objective.updates], data, free), strict=True):
         place, shape = module.layout(data)[name]
         node = dict(objective.updates)[name]
-        graph = _as_written(found, node.names, tuple(axis.name for axis in states[name].axes), shape)
+        graph = as_written(found, node.names, tuple(axis.name for axis in states[name].axes), shape)
         emitted = np.asarray(after[place], np.float64).reshape(shape)
-        gap = _farthest(emitted - graph, float(np.abs(graph).max(initial=0)))
+        gap = farthest(emitted - graph, float(np.abs(graph).max(initial=0)))
         row = _row(objective.name, "update", 0.0, 0.0, dtype)
-        checked = {"elements": int(emitted.size), "digits_graph": _digits(gap), "passed": bool(gap <= LEAST[dtype])}
+        checked = {"elements": int(emitted.size), "digits_graph": digits(gap), "passed": bool(gap <= LEAST[dtype])}
         rows.append({**row, "parameter": name, **checked})
     return rows
 
@@ -194,37 +195,12 @@ def _row(objective: str, name: str, emitted: float, graph: float, dtype: str) ->
         "objective": objective,
         "parameter": None,
         "elements": 1,
-        "digits_graph": _digits(gap),
+        "digits_graph": digits(gap),
         "digits_numeric": None,
         "method": name,
         "sampled": 0,
         "passed": gap <= LEAST[dtype],
     }
-
-
-def _farthest(gap: npt.NDArray[Any], scale: float) -> float:
-    """The largest difference, relative to `scale`; infinite where something is not a number."""
-    import numpy as np
-
-    most = float(np.abs(gap).max(initial=0))
-    return math.inf if math.isnan(most) else 0.0 if most == 0 else most / max(scale, 1e-300)
-
-
-def _digits(gap: float) -> float:
-    """Decimal digits that agree, 16 at most."""
-    return 0.0 if gap >= 1 else 16.0 if gap == 0 else round(min(-math.log10(gap), 16.0), 1)
-
-
-def _as_written(
-    value: npt.NDArray[Any], names: tuple[str, ...], axes: tuple[str, ...], shape: tuple[int, ...]
-) -> npt.NDArray[Any]:
-    """A gradient with the parameter's axes, in their order; along one that it lacks it is constant."""
-    import numpy as np
-
-    present = [name for name in axes if name in names]
-    ordered = np.real(value).transpose([names.index(name) for name in present])
-    at = [length if name in names else 1 for name, length in zip(axes, shape, strict=True)]
-    return np.broadcast_to(ordered.reshape(at), shape)
 
 
 def _point(module: ModuleType, data: dict[str, Any], seed: int) -> npt.NDArray[Any]:
@@ -287,13 +263,18 @@ def _length(module: ModuleType, data: dict[str, Any]) -> int | None:
     return None
 
 
+def _named(row: dict[str, Any]) -> str:
+    """What a row compares."""
+    return f"{row.get('derivative') or row['parameter']} of {row['objective']}"
+
+
 def _table(rows: list[dict[str, Any]]) -> str:
     """One line for each comparison, in columns."""
     cells = [("parameter", "elements", "digits: graph", "digits: numeric", "by", "")]
     for row in rows:
-        name = row["parameter"] or f"({row['objective']} itself)"
+        name = row["parameter"] or (_named(row) if "derivative" in row else f"({row['objective']} itself)")
         numeric = "-" if row["digits_numeric"] is None else f"{row['digits_numeric']:.1f}"
-        way = "-" if row["parameter"] is None else row["method"]
+        way = "-" if row["digits_numeric"] is None else row["method"]
         if 0 < row["sampled"] < row["elements"]:
             way += f" at {row['sampled']} elements"
         cells.append(

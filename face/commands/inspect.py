@@ -29,6 +29,7 @@ examples:
   gradc inspect decay.model                     all of it
   gradc inspect decay.model --wrt rate          one gradient
   gradc inspect decay.model --format latex      equations to paste into a paper
+  gradc inspect decay.model --derivatives hessian    second derivatives instead
   gradc inspect decay.model --format json       for a program to read
   gradc inspect decay.model --explain           each rewriting: its rule, the formula before and after
   gradc inspect decay.model --stages            what each stage of the compiler makes of it"""
@@ -43,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--explain", action="store_true", help="each rewriting that was done, and what it saves")
     parser.add_argument("--stages", action="store_true", help="the result of every stage, as a listing")
+    options.add_derivatives(parser)
     options.add_compiling(parser)
 
 
@@ -55,6 +57,9 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     from gradc.compiler.graph import Program
     from gradc.compiler.inspect import (
         UnknownName,
+        derivatives_json,
+        derivatives_latex,
+        derivatives_text,
         dump,
         explain_json,
         explain_text,
@@ -69,6 +74,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         found = [
             {"stage": name, "text": dump(value) if isinstance(value, Program) else _listing(value)}
             for name, value in stages(source, chosen)
+            if name != "derivatives"
         ]
         text = "\n".join(f"== {entry['stage']}\n{entry['text'].rstrip()}\n" for entry in found)
         return Outcome({"model": source.name, "stages": found}, text)
@@ -80,6 +86,11 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         )
     program, notes = compiled.program, forms(compiled.rewrites)
     show = inspect_latex if arguments.format == "latex" else inspect_text
+    asked = compiled.derivatives
+    if asked and arguments.format == "latex":
+        return Outcome({"model": source.name, "derivatives": derivatives_json(asked)}, derivatives_latex(asked))
+    if asked:
+        return Outcome({"model": source.name, "derivatives": derivatives_json(asked)}, derivatives_text(asked))
     try:
         text = show(program, arguments.wrt)
         if arguments.format == "text" and arguments.wrt is None:
