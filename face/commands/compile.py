@@ -29,7 +29,7 @@ examples:
   gradc compile thermometer.model --check          fail if thermometer.py is not what would be written
   gradc compile decay.model --without pointwise    leave a pass out, to see what it does
   gradc compile mixture.model --fast-algebra       multiply out polynomials of the data
-  gradc compile decay.model --derivatives hessian  with a function for all second derivatives"""
+  gradc compile decay.model --derivatives hvp      with products of second derivatives and a vector"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
