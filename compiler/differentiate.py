@@ -23,6 +23,7 @@ from .cotangents import added, are_many, contracted, through
 from .elementary import DIVIDE, SQRT, build
 from .graph import (
     Axis,
+    Constant,
     Contract,
     Gather,
     Graph,
@@ -39,6 +40,7 @@ from .graph import (
     Scatter,
     Slice,
     Spread,
+    Stack,
     Steps,
     Stop,
     depends,
@@ -307,6 +309,24 @@ def _place_slice(node: PlaceSlice, graph: Graph, cotangent: Cotangent) -> Iterat
     raw = through(graph, _applied(graph, cotangent), node.axes, {node.along.name}, read)
     here = mask is not None and node.along.name in mask.names
     yield node.operands[0], Cotangent(read(mask) if mask is not None and here else mask, raw)
+
+
+@rule.register
+def _stack(node: Stack, graph: Graph, cotangent: Cotangent) -> Iterator[tuple[Node, Cotangent]]:
+    along = node.along
+    others = [axis for axis in node.axes if axis != along]
+    mask = cotangent.mask
+    here = mask is not None and along.name in mask.names
+    for position, operand in enumerate(node.operands):
+        if operand.dtype != "float" or isinstance(operand, Constant):
+            continue
+
+        def read(value: Node, position: int = position) -> Node:
+            return graph.slice(graph.spread(value, [along]), along.name, Integer(position), 1, Integer(1), True)
+
+        raw = through(graph, _applied(graph, cotangent), node.axes, {along.name}, read)
+        inner = Cotangent(read(mask) if mask is not None and here else mask, raw)
+        yield operand, _narrowed(graph, inner, [], others, operand)
 
 
 def _sorted_back(graph: Graph, order: Order, cotangent: Cotangent) -> Cotangent:

@@ -603,6 +603,8 @@ class Graph:
 
     def like(self, value: Node, node: Node) -> Node:
         """The value with the axes and the type of the node."""
+        if isinstance(value, Spread) and isinstance(value.operands[0], Constant):
+            value = value.operands[0]
         if value.dtype != node.dtype and node.dtype == "float" and not isinstance(value, Constant):
             value = self.map(functions.as_float(placeholder(0)), [value])
         return self.spread(value, node.axes)

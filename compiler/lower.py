@@ -189,6 +189,8 @@ def _map(graph: Graph, node: Map, operands: tuple[Node, ...], dtype: str) -> Nod
         return graph.map(functions.as_float(_0), operands)
     if type(head) in REPLACED:
         plain = [build(graph, argument, operands) for argument in arguments]
+        if isinstance(head, functions.sigmoid) and isinstance(plain[0], Map) and plain[0].expression == -_0:
+            return build(graph, 1 / (1 + sympy.exp(_0)), plain[0].operands)
         return build(graph, REPLACED[type(head)], plain)
     if type(head) in QUOTIENTS and arguments[0] == 0:
         x = build(graph, arguments[1], operands)

@@ -532,7 +532,7 @@ def _window(w: Writer, within: Axes, depth: int) -> Value | None:
         return None
     axis = next(iter(new)) if new else w.one(sorted(staying))
     inner = w.along(w.number({**within, axis: ""}, depth), axis, "")
-    tap, options = w.one(tuple(TAPS)), w.one((', pad="same"', ", pad=2, stride=2", ", pad=1, dilation=2", ", 3, 1, 1"))
+    tap, options = w.one(tuple(TAPS)), w.one((', pad="same"', ", pad=2, stride=2", ", pad=2, dilation=2", ", 3, 1, 1"))
     if not new and within[axis] == "":
         options = w.one((', pad="same"', ', dilation=2, pad="same"'))
     elif not new and within[axis] == "less":
@@ -855,7 +855,7 @@ def _scan(w: Writer, lines: list[str], name: str, indent: str, depth: int) -> No
     if not plain:
         return
     along = w.one(plain)
-    outer, outer_axes, outer_callees = w.values, w.axes, w.callees
+    outer, outer_axes, outer_callees, outer_leaves = w.values, w.axes, w.callees, w.leaves
     w.axes = [axis for axis in outer_axes if root(axis) != root(along)]
     w.callees = [c for c in w.callees if along not in (*c.given, *c.gives)]
     carried = []
@@ -874,6 +874,7 @@ def _scan(w: Writer, lines: list[str], name: str, indent: str, depth: int) -> No
         if not v.axes.get(along)
     ]
     w.values += carried * 4
+    w.leaves = [*carried, *(Value(v.text, _without(v, along)) for v in outer_leaves)]
     several = w.maybe(25)
     lines.append(f"{indent}{name}{f', {name}b' if several else ''} = scan {along} with {', '.join(starts)}:")
     inner = indent + "    "
@@ -902,7 +903,7 @@ def _scan(w: Writer, lines: list[str], name: str, indent: str, depth: int) -> No
         value = w.number(dict.fromkeys(w.some(w.axes, 25)[:2], ""), 1)
         yielded.append(w.one((carried[0], carried[-1], value)))
     lines.append(f"{inner}yield {', '.join(value.text for value in yielded)}")
-    w.values, w.axes, w.callees = outer, outer_axes, outer_callees
+    w.values, w.axes, w.callees, w.leaves = outer, outer_axes, outer_callees, outer_leaves
     names = (name, f"{name}b")
     w.values += [Value(n, {along: "", **value.axes}) for n, value in zip(names, yielded, strict=False)] * 2
 

@@ -584,10 +584,10 @@ def test_an_index_is_a_node() -> None:
 
 
 def test_a_sum_of_many_terms() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     text = " + ".join(f"w * x^{i}" for i in range(2, 5002))
     program(f"input x[n]\nparam w = 1\nminimize mean({text})\n")
-    assert time.perf_counter() - started < 4
+    assert time.process_time() - started < 8
 
 
 def test_functions_may_stand_in_each_other_deeply() -> None:

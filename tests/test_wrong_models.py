@@ -35,7 +35,8 @@ def test_there_are_enough() -> None:
 def test_wrong_model(path: Path, golden: Callable[[Path, str], None]) -> None:
     started = time.process_time()
     error = diagnostics(Source(path.name, path.read_text(encoding="utf-8")))
-    assert time.process_time() - started < 2
+    # What calls grow to is cut off at a number of operations, which takes 2 s of a processor with nothing beside.
+    assert time.process_time() - started < 8
     golden(path.with_suffix(".txt"), "\n".join(render(diagnostic).rstrip() + "\n" for diagnostic in error.diagnostics))
 
 

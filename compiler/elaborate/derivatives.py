@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 
 from .. import tree
 from ..derivatives import SEED, copies, gradient, hessian, hvp, instead, jacobian, jvp, vjp
-from ..graph import Axis, Constant, Graph, Leaf, Node, Program, Relabel, reachable
+from ..graph import Axis, Constant, Graph, Leaf, Node, Program, Relabel, Stop, people, reachable
 from ..source import Span
 from .mistakes import Mistake, counted, in_words, names, shown, written
 from .operations import Operand, number
-from .scope import Bound, Instance, Value, kind
+from .scope import Bound, Instance, Loop, Value, kind
 
 MOST = 30_000
 """The most nodes that the derivatives of a model may make, and"""
@@ -26,13 +26,16 @@ OF_EACH = 3
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call of a derivative: `by` stands in its brackets. `prepare` gives what is differentiated another form."""
+    """A call of a derivative: `by` stands in its brackets, and `loops` are the scans that it stands in. `prepare` gives
+    what is differentiated another form.
+    """
 
     graph: Graph
     name: str
     span: Span
     by: Operand
     operands: tuple[Operand, ...]
+    loops: tuple[Loop, ...] = ()
     prepare: Callable[[Program], Program] | None = None
 
 
@@ -56,6 +59,7 @@ def derivative(asked: Asked) -> Value:
         raise Mistake("E0404", message, asked.span, help=f"write {FORMS[asked.name]}")
     _vary(asked)
     _depend(asked)
+    _within_a_step(asked)
     by, graph = asked.by.value.node, asked.graph
     if asked.prepare is None or isinstance(asked.operands[0].value.node, Constant):
         return _RULES[asked.name](asked)
@@ -260,3 +264,46 @@ def _depend(asked: Asked) -> None:
             sides=[f"{operand.side}   {by.side}"],
             help="its derivative is 0; differentiate by a value that it is computed from",
         )
+
+
+def _within_a_step(asked: Asked) -> None:
+    """Mistake where a value from outside of a scan reaches the argument by another way than within this step.
+
+    What a step reads of sequences and of the steps before is given in its body, and has no derivative there.
+    """
+    by, argument = asked.by.value.node, asked.operands[0]
+    below = varying(argument.value.node)
+    for loop in asked.loops:
+        if by.free & loop.own:
+            continue
+        for step, whole in loop.stepped.values():
+            if step.id in below and by.id in varying(whole):
+                raise _outside(asked, step, "is computed from it before the scan")
+        carried = loop.own - {step.id for step, _ in loop.stepped.values()}
+        for leaf in (below[key] for key in sorted(carried & below.keys())):
+            assert isinstance(leaf, Leaf)
+            loop.held.append((by, leaf, _outside(asked, leaf, "depends on it through the steps before")))
+
+
+def varying(root: Node) -> dict[int, Node]:
+    """The nodes below, but for what only stands in `detach`."""
+    found: dict[int, Node] = {}
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if node.id not in found:
+            found[node.id] = node
+            waiting.extend(() if isinstance(node, Stop) else node.operands)
+    return found
+
+
+def _outside(asked: Asked, leaf: Leaf, why: str) -> Mistake:
+    name = people(leaf)
+    by = written(asked.by.span)
+    return Mistake(
+        "E0438",
+        f"the derivative by `{by}` would leave something out: `{name}` {why}",
+        asked.operands[0].span,
+        sides=[f"{asked.operands[0].side}   {asked.by.side}"],
+        help=f"differentiate what the scan gives, behind it; or hold `{name}` fixed: detach({name})",
+    )

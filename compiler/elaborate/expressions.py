@@ -600,11 +600,12 @@ class Walker:
         if not defined(item.name, scope) and self.table.knows(scope.axis(item.name)):
             raise derivatives.by_axis(function.name, item)
         by = derivatives.by(function.name, item, self.bound(item.name, item.span, scope))
+        by = replace(by, value=scans.seen(by.value, scope, item.name, item.span))
         operands = yield from self._operands([argument.value for argument in arguments], scope)
         below, before = len(reachable(operand.value.node for operand in operands)), len(self.graph.nodes)
         if self.derived + derivatives.OF_EACH * below > derivatives.MOST:
             raise self._exhausted(*derivatives.too_large(below), whole.span, scope)
-        asked = derivatives.Asked(self.graph, function.name, whole.span, by, operands, self.prepare)
+        asked = derivatives.Asked(self.graph, function.name, whole.span, by, operands, scope.loops, self.prepare)
         value = derivatives.derivative(asked)
         self.derived += len(self.graph.nodes) - before
         return value

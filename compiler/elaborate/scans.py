@@ -7,13 +7,14 @@ starts with may have fewer axes than what it becomes: then the body is elaborate
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from .. import tree
-from ..graph import Axis, Graph
+from ..graph import Axis, Graph, Leaf, Node
 from ..source import Note, Span
 from .arguments import assigned, names_of, not_one
+from .derivatives import varying
 from .mistakes import Mistake, Poisoned, counted, in_words, shown, written
 from .operations import Operand, number
 from .scope import Loop, Scope, Several, Value
@@ -28,13 +29,11 @@ AxisOf = Callable[[tree.AxisName, Scope], Axis]
 
 @dataclass(frozen=True, slots=True)
 class _Carried:
-    """A carried value: what it starts with; the axes that it has in the language, those of its node, and whether it
-    depends on a parameter."""
+    """A carried value: what it starts with, its axes, and whether it depends on a parameter."""
 
     carry: tree.Carry
     initial: Value
     axes: tuple[Axis, ...]
-    held: tuple[Axis, ...]
     trained: bool
 
 
@@ -58,13 +57,13 @@ def scan(graph: Graph, axis_of: AxisOf, statement: tree.Scan, scope: Scope) -> P
     carried = []
     for carry in statement.carries:
         value = _start(carry, (yield from _value(carry.initial, scope)), axis)
-        carried.append(_Carried(carry, value, value.axes, value.node.axes, value.node.trained))
+        carried.append(_Carried(carry, value, value.axes, value.node.trained))
     while True:
         loop = Loop(graph, axis)
         inner = Scope(outer=scope, site=scope.site, loops=(*scope.loops, loop))
         leaves = []
         for each in carried:
-            leaf = graph.local(each.carry.name, each.held, "float", each.trained)
+            leaf = graph.local(each.carry.name, each.axes, "float", each.trained)
             loop.own.add(leaf.id)
             inner.names[each.carry.name] = Value(leaf, each.axes, "float")
             leaves.append(leaf)
@@ -75,6 +74,7 @@ def scan(graph: Graph, axis_of: AxisOf, statement: tree.Scan, scope: Scope) -> P
         if grown == carried:
             break
         carried = grown
+    _complete(loop, leaves, [c.initial.node for c in carried], [value.node for value in following])
     before = graph.at(statement.span)
     triples = [(leaf, c.initial.node, value.node) for leaf, c, value in zip(leaves, carried, following, strict=True)]
     node = graph.scan(axis, False, triples, list(loop.stepped.values()))
@@ -83,6 +83,23 @@ def scan(graph: Graph, axis_of: AxisOf, statement: tree.Scan, scope: Scope) -> P
     )
     graph.at(before)
     return results, updated
+
+
+def _complete(loop: Loop, leaves: Sequence[Leaf], initials: Sequence[Node], following: Sequence[Node]) -> None:
+    """Mistake where a derivative in the body leaves out what a carried value depends on."""
+    for by, needed, mistake in loop.held:
+        vary = {leaf.id for leaf, whole in loop.stepped.values() if by.id in varying(whole)}
+        while True:
+            more = {
+                leaf.id
+                for leaf, *roots in zip(leaves, initials, following, strict=True)
+                if leaf.id not in vary and any(not varying(root).keys().isdisjoint({by.id, *vary}) for root in roots)
+            }
+            if not more:
+                break
+            vary |= more
+        if needed.id in vary:
+            raise mistake
 
 
 def _start(carry: tree.Carry, initial: Value, axis: Axis) -> Value:
@@ -100,11 +117,9 @@ def _start(carry: tree.Carry, initial: Value, axis: Axis) -> Value:
 
 def _grown(graph: Graph, carried: _Carried, following: Value) -> _Carried:
     """The carried value with the axes that it has after a step too."""
-    language = graph.ordered([*carried.axes, *following.axes])
-    held = graph.ordered([*carried.held, *following.node.axes])
+    axes = graph.ordered([*carried.axes, *following.axes])
     trained = carried.trained or following.node.trained
-    axes = carried.axes if len(language) == len(carried.axes) else language
-    return _Carried(carried.carry, carried.initial, axes, held, trained)
+    return replace(carried, axes=carried.axes if len(axes) == len(carried.axes) else axes, trained=trained)
 
 
 def _body(

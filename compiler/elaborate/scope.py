@@ -73,13 +73,15 @@ class Instance:
 class Loop:
     """The axis of a scan, and the leaves that stand for one position of arrays: by the array's node.
 
-    `own` are all leaves that have a value inside of the scan only, by id.
+    `own` are all leaves that have a value inside of the scan only, by id. `held` are derivatives in the body, for which
+    a carried leaf is a value that does not vary: what is differentiated by, that leaf, and the mistake if it does.
     """
 
     graph: Graph
     axis: Axis
     stepped: dict[int, tuple[Leaf, Node]] = field(default_factory=dict)
     own: set[int] = field(default_factory=set)
+    held: list[tuple[Node, Node, Mistake]] = field(default_factory=list)
 
     def at_step(self, value: Value, name: str, span: Span) -> Value:
         """The value as it is seen at one step; `name` says for people what it is."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..graph import Axis, Constant, Leaf, Node, Scan, Spread, Steps, people
 from ..loops import Body
 from .numbers import number
-from .refs import Ref
+from .refs import Ref, Surroundings
 
 if TYPE_CHECKING:
     from .routine import Routine
@@ -60,15 +60,16 @@ class _Loop:
         for steps in self.body.kept:
             self._kept(steps)
         before = routine.call_lines, routine.buffers, routine.direct
-        known = set(routine.views)
+        known = frozenset(routine.ref(node).text for node in self.body.captured)
+        around = Surroundings(known, routine.call_lines, [])
+        routine.loops.append(around)
         routine.call_lines, routine.buffers, routine.direct = [], self.places.buffers, self.direct
         for node in self.body.nodes:
             routine.write_node(node)
         for steps in self.body.kept:
             self._copied(steps)
         self._carried_on()
-        # What was copied in a step is another step's elsewhere.
-        for key in [key for key in routine.views if key[0] == "copied" and key not in known]:
+        for key in routine.loops.pop().copied:
             del routine.views[key]
         inner = routine.call_lines
         routine.call_lines, routine.buffers, routine.direct = before

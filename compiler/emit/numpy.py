@@ -445,7 +445,7 @@ class Writer:
         """A name for people, and whether it is the node's own: else it is the statement's, an adjoint's marked."""
         if node.id in self.named:
             return self.named[node.id], True
-        if isinstance(node, Stack):
+        if isinstance(node, Stack) and node.along.name[0].isdigit():
             return "columns", False
         if not node.trained and _is_of_factor(node):
             return "factor", False

@@ -30,5 +30,16 @@ class Ref:
         return self.text if self.binds >= binds else f"({self.text})"
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What stands around a loop: the texts of the values that it reads from outside, the lines before it, and the keys
+    of the copies that are good in it alone.
+    """
+
+    known: frozenset[str]
+    lines: list[tuple[str, str | None, str]]
+    copied: list[tuple[str, str]]
+
+
 Groups = tuple[tuple[str, ...], ...]
 """The axes of an array, each group of them one dimension."""

@@ -47,7 +47,7 @@ from .arrays import KINDS
 from .loops import write_scan
 from .names import Names
 from .numbers import integer, length, number
-from .refs import Groups, Ref
+from .refs import Groups, Ref, Surroundings
 from .special import ROUTINES
 from .ufuncs import ufunc
 
@@ -140,6 +140,7 @@ class Routine:
         self.rows_name = names.fresh("block_rows")
         self.direct: dict[int, Ref] = {}
         self.buffers = plan.buffers  # of the section, or of the scan's body, that is written
+        self.loops: list[Surroundings] = []  # of the loops that are written, the outermost first
         self.lasts: dict[tuple[int, int], Ref] = {}  # what scans have carried to their ends
         self.factors: dict[tuple[int, ...], str] = {}
         self._buffer_names: dict[str, str] = {}
@@ -170,15 +171,16 @@ class Routine:
             self.called_functions.add(name)
         return name
 
-    def say(self, text: str, section: str | None = None) -> None:
-        """A line of the current section, or of another one that comes before it."""
+    def say(self, text: str, section: str | None = None, before: Surroundings | None = None) -> None:
+        """A line of the current section, or of another one that comes before it, or before a loop."""
         if self.section == "bind":
             if self._remark is not None and self._remark != self._bound_remark:
                 self._bound_remark = self._remark
                 self.fixed_lines.append(self._remark)
             self.fixed_lines.append(text)
         else:
-            self.call_lines.append((section or self.section, self._remark, text))
+            lines = self.call_lines if before is None else before.lines
+            lines.append((section or self.section, self._remark, text))
 
     def length(self, axis: Axis) -> str:
         """The axis's length as Python text."""

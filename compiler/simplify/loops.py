@@ -16,11 +16,13 @@ import sympy
 
 from ..graph import (
     LOOPS,
+    Constant,
     Graph,
     Last,
     Map,
     Node,
     Program,
+    Relabel,
     Scan,
     Spread,
     Steps,
@@ -165,7 +167,10 @@ class _Loops:
             self.carrying.setdefault(leaf.id, found)
         for part, addend in addends.items():
             whole = self._whole(found, addend)
-            total = graph.sum([scan.initials[part], graph.contract([whole], [scan.along])])
+            total = graph.contract([whole], [scan.along])
+            if not _is_zero(scan.initials[part]):
+                total = graph.sum([scan.initials[part], total])
+            total = graph.spread(total, scan.carried[part].axes)
             found.totals[scan.carried[part].id] = total
             self.record.noted(TOTAL.name, scan.nexts[part], total)
         return found
@@ -219,11 +224,16 @@ class _Loops:
 
     def _inputs(self, found: _Lighter, node: Node) -> Sequence[Node] | None:
         """What the node of all steps is made of: none where it is there already, None where it has to stay inside."""
-        if not node.free & found.binds or node.id in found.inside or not node.operands:
+        if not node.free & found.binds or not node.operands:
+            return ()
+        name = found.scan.along.name
+        if isinstance(node, Relabel) and name not in (*node.names, *node.operands[0].names):
+            # Another name for what is kept needs no memory of its own.
+            return node.operands
+        if node.id in found.inside:
             return ()
         if self._forward(found, node) is not None:
             return ()
-        name = found.scan.along.name
         if isinstance(node, LOOPS) or any(name in operand.names for operand in node.operands):
             return None
         return node.operands
@@ -282,6 +292,11 @@ class _Loops:
             assert isinstance(scan, Scan)
             return self.graph.steps(forward.scan, self.graph.steps(scan, forward.inside.get(value.id, value)))
         return None
+
+
+def _is_zero(node: Node) -> bool:
+    constant = node.operands[0] if isinstance(node, Spread) else node
+    return isinstance(constant, Constant) and constant.value == 0
 
 
 def _widens(node: Node, binds: frozenset[int]) -> bool:

@@ -156,6 +156,35 @@ def _placed(node: Node, graph: Graph, uses: Uses) -> Node | None:
     return None
 
 
+def _side_by_side(node: Node, graph: Graph, uses: Uses) -> Node | None:
+    terms = _terms(node, uses)
+    groups: dict[Axis, dict[int, list[Node]]] = {}
+    for term in terms:
+        if isinstance(term, PlaceSlice) and term.drop and term.start.is_Integer and not uses.shared(term):
+            groups.setdefault(term.along, {}).setdefault(int(term.start), []).append(term)
+    for along, places in groups.items():
+        if len(places) < 2 or along.length != len(places):
+            continue
+        taken = {term.id for at in places.values() for term in at}
+        parts = [graph.sum([term.operands[0] for term in places[i]]) for i in sorted(places)]
+        whole = graph.stack(parts, along)
+        return graph.spread(graph.sum([whole, *(term for term in terms if term.id not in taken)]), node.axes)
+    return None
+
+
+def _terms(node: Node, uses: Uses) -> list[Node]:
+    """What is added up, in the sums that nothing else reads too; nothing where the node is no sum."""
+    if not isinstance(node, Map) or not node.expression.is_Add:
+        return []
+    if not all(term.is_Symbol for term in node.expression.args):
+        return []
+    return [
+        term
+        for operand in node.operands
+        for term in ((not uses.shared(operand) and _terms(operand, uses)) or [operand])
+    ]
+
+
 SELECTIONS: tuple[tuple[Rule, Callable[[Node, Graph, Uses], Node | None]], ...] = (
     (
         Rule(
@@ -196,6 +225,16 @@ SELECTIONS: tuple[tuple[Rule, Callable[[Node, Graph, Uses], Node | None]], ...] 
             "the adjoint of tensor.read",
         ),
         _placed,
+    ),
+    (
+        Rule(
+            "tensor.side_by_side",
+            "place[g = 0](a) + place[g = 1](b)",
+            "stack[g](a, b)",
+            "arrays that are 0 but for one position are filled and added up",
+            "a sum of disjoint parts",
+        ),
+        _side_by_side,
     ),
 )
 """Rules over selections, in the order in which they are tried."""
