@@ -11,7 +11,7 @@ time `step`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from .arrays import Accumulate, Concat, Flatten, Order, PlaceWindow, Recurrence, Split, Window
 from .functions import where
@@ -98,14 +98,16 @@ class Places:
     """Where what a scan leaves behind is written, step by step, in memory that holds all steps or two of them.
 
     `histories` are the carried leaves, by their number, that are kept at every step; `nexts` and `kept` the nodes that
-    are written where they belong: what is carried, by number, and the values that are read of all steps. `buffers` are
-    those of the other nodes of the body: a node may stand in two bodies.
+    are written where they belong: what is carried, by number, and the values that are read of all steps. `of_carried`
+    says of such values that they are a carried leaf, or what it becomes, and lie in its history: the leaf's number.
+    `buffers` are those of the other nodes of the body: a node may stand in two bodies.
     """
 
     histories: frozenset[int]
     nexts: dict[int, int]
     kept: dict[int, Steps]
-    buffers: dict[int, Buffer]
+    of_carried: dict[int, int]
+    buffers: dict[int, Buffer] = field(default_factory=dict)
 
 
 def make_plan(program: Program, roots: Sequence[Node], results: Sequence[Node] = (), frugal: bool = False) -> Plan:
@@ -138,39 +140,49 @@ def make_plan(program: Program, roots: Sequence[Node], results: Sequence[Node] =
     views = _views(everything, program, rows, taps, slid)
     holders = [_holder(node, views) for node in results]
     full = frozenset(node.id for node in holders if times[node.id] == "block")
-    buffers = _allocate(regions, sections, PREFIXES, sums | full, roots, rows, views)
-    places = {}
+    places = {scan.id: _places(regions, scan, views) for scan in regions.scans}
+    memory = _Memory(regions, places, rows, views, taps, slid)
+    buffers = _allocate(memory, sections, PREFIXES, sums | full, roots)
     for number, scan in enumerate(regions.scans):
-        times |= {node.id: "step" for node in regions.body(scan).nodes}
-        places[scan.id] = _places(regions, scan, f"loop{number}_", views)
+        body, own = regions.body(scan), places[scan.id]
+        times |= {node.id: "step" for node in body.nodes}
+        found = _allocate(
+            memory,
+            {"step": body.nodes},
+            {"step": f"loop{number}_"},
+            frozenset([*own.nexts, *own.kept]),
+            [*scan.nexts, *(steps.operands[1] for steps in body.kept)],
+        )
+        places[scan.id] = replace(own, buffers=found)
     for table in (buffers, *(found.buffers for found in places.values())):
         for key, buffer in table.items():
             table[key] = replace(buffer, axes=_laid(buffer.axes, taps, slid))
     return Plan(program, rows, tuple(roots), times, sections, sums, full, buffers, views, taps, slid, regions, places)
 
 
-def _places(regions: Regions, scan: Scan, prefix: str, views: frozenset[int]) -> Places:
+def _places(regions: Regions, scan: Scan, views: frozenset[int]) -> Places:
     """A node is written to one place as it is computed; from there it is copied to the others."""
     body = regions.body(scan)
     inside = {node.id for node in body.nodes if node.axes and node.id not in views and not isinstance(node, LOOPS)}
     values = [steps.operands[1] for steps in body.kept]
     nexts: dict[int, int] = {}
-    histories = set()
+    histories: dict[int, int] = {}  # by the value that lies there
     for part, (leaf, following) in enumerate(zip(scan.carried, scan.nexts, strict=True)):
         if not leaf.axes:
             continue
         if following.id in inside:
             nexts.setdefault(following.id, part)
-        if leaf in values or (following in values and nexts.get(following.id) == part):
-            histories.add(part)
+        own = [leaf, following] if nexts.get(following.id) == part else [leaf]
+        histories |= {value.id: part for value in values if value in own and value.id not in histories}
     kept = {}
+    of_carried = {}
     for steps in body.kept:
         value = steps.operands[1]
-        if value.id in inside and value.id not in nexts:
+        if value.id in histories:
+            of_carried[steps.id] = histories[value.id]
+        elif value.id in inside and value.id not in nexts:
             kept[value.id] = steps
-    own = frozenset([*nexts, *kept])
-    buffers = _allocate(regions, {"step": body.nodes}, {"step": prefix}, own, [*scan.nexts, *values], None, views)
-    return Places(frozenset(histories), nexts, kept, buffers)
+    return Places(frozenset(histories.values()), nexts, kept, of_carried)
 
 
 # --------------------------------------------------------------------------------------------------------------- memory
@@ -339,20 +351,45 @@ def _times(nodes: Sequence[Node], rows: str | None, wide: frozenset[int] = froze
 # -------------------------------------------------------------------------------------------------------------- buffers
 
 
+@dataclass(frozen=True)
+class _Memory:
+    """What all buffers follow from."""
+
+    regions: Regions
+    places: Mapping[int, Places]
+    rows: str | None
+    views: frozenset[int]
+    taps: frozenset[str]
+    slid: frozenset[str]
+
+    def shape(self, axes: Iterable[Axis], dtype: str) -> tuple[object, ...]:
+        """What two arrays have alike of which one can lie where the other lay."""
+        return (*(axis.length for axis in _laid(axes, self.taps, self.slid)), dtype)
+
+    def stacks(self, scan: Scan) -> list[Steps]:
+        """The values of every step that the scan writes to memory of their own, the steps outermost."""
+        found = []
+        for steps in self.regions.body(scan).kept:
+            first, *others = _laid(steps.axes, self.taps, self.slid)
+            inner = _laid(steps.operands[1].axes, self.taps, self.slid)
+            if steps.id not in self.places[scan.id].of_carried and others and (first, *inner) == (scan.along, *others):
+                found.append(steps)
+        return found
+
+
 def _allocate(
-    regions: Regions,
+    memory: _Memory,
     sections: Mapping[str, Sequence[Node]],
     prefixes: Mapping[str, str],
     own: frozenset[int],
     roots: Sequence[Node],
-    rows: str | None,
-    views: frozenset[int],
 ) -> dict[int, Buffer]:
     """A buffer for each array that is computed in the sections, one after another as `prefixes` names them.
 
     One that nobody reads any more serves the next of its shape; those in `own`, and where their section is a scan's
     body those that are written where they belong, serve nobody else.
     """
+    regions, views = memory.regions, memory.views
     last: dict[int, tuple[int, int]] = {}
     order = [(s, i, node) for s, name in enumerate(prefixes) for i, node in enumerate(sections[name])]
     holder: dict[int, int] = {}  # an alias holds its operand's memory
@@ -375,22 +412,23 @@ def _allocate(
             dying = list(alive.values())
             if isinstance(node, Leaf) or node.id in views:
                 continue
-            # The memory of what a scan leaves behind is that of its places.
-            if not node.axes or isinstance(node, LOOPS):
-                _release(dying, free, buffers, prefix, holder)
-                continue
-            key = (node.axes, node.dtype)
+            written = [node] if node.axes and not isinstance(node, LOOPS) else []
             overwritten = [o for h, o in alive.items() if held.count(h) == 1 and _may_overwrite(node, o, views)]
-            _release(overwritten, free, buffers, prefix, holder)
-            if node.id in own:
-                buffers[node.id] = Buffer(f"sum_{node.id}", node.axes, node.dtype, False)
-            elif free.get(key):
-                buffers[node.id] = free[key].pop()
-            else:
-                by_rows = rows is not None and section == "block"
-                buffers[node.id] = Buffer(f"{prefix}{count}", node.axes, node.dtype, by_rows)
-                count += 1
-            _release([o for o in dying if o not in overwritten], free, buffers, prefix, holder)
+            if isinstance(node, Scan):
+                # They are written while its body reads the operands.
+                written, overwritten = [*memory.stacks(node)], []
+            _release(memory, overwritten, free, buffers, prefix, holder)
+            for each in written:
+                key = memory.shape(each.axes, each.dtype)
+                if each.id in own:
+                    buffers[each.id] = Buffer(f"sum_{each.id}", each.axes, each.dtype, False)
+                elif free.get(key):
+                    buffers[each.id] = replace(free[key].pop(), axes=each.axes)
+                else:
+                    by_rows = memory.rows is not None and section == "block"
+                    buffers[each.id] = Buffer(f"{prefix}{count}", each.axes, each.dtype, by_rows)
+                    count += 1
+            _release(memory, [o for o in dying if o not in overwritten], free, buffers, prefix, holder)
     return buffers
 
 
@@ -416,6 +454,7 @@ def _symbol_operand(node: Map, argument: int) -> Node | None:
 
 
 def _release(
+    memory: _Memory,
     dying: Sequence[Node],
     free: dict[tuple[object, ...], list[Buffer]],
     buffers: dict[int, Buffer],
@@ -425,4 +464,4 @@ def _release(
     for node in dying:
         buffer = buffers.get(holder.get(node.id, node.id))
         if buffer is not None and buffer.name.startswith(prefix) and not buffer.name.startswith("sum_"):
-            free.setdefault((buffer.axes, buffer.dtype), []).append(buffer)
+            free.setdefault(memory.shape(buffer.axes, buffer.dtype), []).append(buffer)

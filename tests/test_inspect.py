@@ -353,11 +353,11 @@ def test_shared_parts_get_short_names_that_the_model_does_not_use(model: Model) 
 @pytest.mark.parametrize("named", [True, False])
 def test_a_thousand_layers(named: bool) -> None:
     program = network(1000, named)
-    start = time.perf_counter()
+    start = time.process_time()
     shown = inspect_text(program, "W0")
     inspect_latex(program, "W0")
     everything = inspect_text(program)
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
     assert max(map(len, shown.splitlines())) < 300
     assert len(everything) < 400 * 1000
     assert shown.startswith("d loss/d W0")

@@ -223,19 +223,21 @@ class _Loop:
         routine, value = self.routine, steps.operands[1]
         laid = routine.plan.laid(value.axes)
         axes = (self.scan.along, *laid)
-        for part in sorted(self.places.histories):
-            before, behind = ("[1:]", "[:-1]") if self.scan.backward else ("[:-1]", "[1:]")
-            part_of = {self.scan.carried[part].id: before}
-            if self.places.nexts.get(self.scan.nexts[part].id) == part:
-                part_of[self.scan.nexts[part].id] = behind
-            if value.id in part_of:
-                memory = self.memory[part]
-                made = self._made(
-                    f"{memory}_{'read' if part_of[value.id] == before else 'written'}", memory + part_of[value.id]
-                )
-                routine.refs[steps.id] = Ref(made, axes, "fixed")
-                return
-        memory = self._allocated(f"all_{routine.label(value)[0]}", self.count, laid, routine.dtype_of(value))
+        if steps.id in self.places.of_carried:
+            part = self.places.of_carried[steps.id]
+            read = value.id == self.scan.carried[part].id
+            first = self.scan.backward == read
+            made = self._made(
+                f"{self.memory[part]}_{'read' if read else 'written'}",
+                f"{self.memory[part]}{'[1:]' if first else '[:-1]'}",
+            )
+            routine.refs[steps.id] = Ref(made, axes, "fixed")
+            return
+        label = f"all_{routine.label(value)[0]}"
+        if steps.id in routine.buffers:
+            memory = self._made(label, routine.scratch(routine.buffers[steps.id]).text)
+        else:
+            memory = self._allocated(label, self.count, laid, routine.dtype_of(value))
         routine.refs[steps.id] = Ref(memory, axes, "fixed")
         if value.axes:
             place = routine.names.fresh(f"place_{routine.label(value)[0]}")

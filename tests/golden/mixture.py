@@ -380,9 +380,9 @@ class _Objective:
                         b5[:count][:, None],
                         b3[:count][:, :, None],
                         b2[:count].transpose(1, 2, 0),
+                        b1[:count].transpose(1, 0, 2),
                         b7[:count],
-                        b7[:count].transpose(1, 0, 2),
-                        b1[:count].reshape(-1, 25 * d).T,
+                        b7[:count].reshape(-1, 25 * d).T,
                         b3[:count].T,
                     )
                 )
@@ -464,7 +464,7 @@ class _Objective:
             sum_d_log_p.fill(0.0)
         for (
             b0, x_as_n_1_d, b1, b2, b0_as_k_n_d_p, b2_as_k_n_d, b3, b4, b4_as_n_1, b5, b6, ones_n,
-            b5_as_n_1, b3_as_n_k_1, b2_as_k_d_n, b7, b7_as_k_n_d_p, b1_as_kd_n, b3_as_k_n,
+            b5_as_n_1, b3_as_n_k_1, b2_as_k_d_n, b1_as_k_n_d_p, b7, b7_as_kd_n, b3_as_k_n,
         ) in self._blocks:
             # line 9: diff = x - mu
             diff = subtract(x_as_n_1_d, mu, b0)
@@ -496,15 +496,15 @@ class _Objective:
             d_white_1 = matmul(b2_as_k_d_n, b0_as_k_n_d_p, part_d_white)
             if several:
                 add(sum_d_white, part_d_white, sum_d_white)
-            matmul(b2_as_k_n_d, lower, b7_as_k_n_d_p)
-            d_white_2 = b7
-            d_white_3 = multiply(white_1, d_log_p_1, b1)
+            matmul(b2_as_k_n_d, lower, b1_as_k_n_d_p)
+            d_white_2 = b1
+            d_white_3 = multiply(white_1, d_log_p_1, b7)
             d_white_4 = einsum("abc,abc->bc", diff, d_log_p_1, out=part_d_white_)
             if several:
                 add(sum_d_white_, part_d_white_, sum_d_white_)
             # gradient of line 9: diff = x - mu
-            d_diff_1 = add(d_white_2, d_white_3, b1)
-            b1_as_kd_n.dot(ones_n, part_d_mu_as_kd)
+            d_diff_1 = add(d_white_2, d_white_3, b7)
+            b7_as_kd_n.dot(ones_n, part_d_mu_as_kd)
             d_mu_1 = part_d_mu
             if several:
                 add(sum_d_mu, part_d_mu, sum_d_mu)
