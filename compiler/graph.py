@@ -608,8 +608,11 @@ class Graph:
 
     def like(self, value: Node, node: Node) -> Node:
         """The value with the axes and the type of the node."""
-        if value.dtype != node.dtype and node.dtype == "float" and not isinstance(value, Constant):
-            value = self.map(functions.as_float(placeholder(0)), [value])
+        if value.dtype != node.dtype and node.dtype == "float":
+            if isinstance(value, Constant):
+                value = self._make(Constant, (), "float", (), value=value.value)
+            else:
+                value = self.map(functions.as_float(placeholder(0)), [value])
         return self.spread(value, node.axes)
 
     def stack(self, operands: Sequence[Node], along: Axis) -> Node:
