@@ -564,8 +564,13 @@ class Graph:
         return self._make(Gather, axes, operand.dtype, (operand, index), along=axis)
 
     def scatter(self, operand: Node, index: Node, along: Axis, summed: Iterable[Axis]) -> Node:
-        """The adjoint of `gather`, into the axis `along`, summed over axes that the gathered value lacks; one that
-        neither the operand nor the index has counts as its length."""
+        """The adjoint of `gather`, into the axis `along`, summed over axes that the gathered value lacks; one that the
+        operand alone has is summed before, and one that neither has counts as its length."""
+        summed = list(summed)
+        alone = [axis for axis in summed if axis.name in operand.names and axis.name not in index.names]
+        if alone:
+            others = [axis for axis in summed if axis not in alone]
+            return self.scatter(self.contract([operand], alone), index, along, others)
         present = {name for node in (operand, index) for name in node.names}
         over = self.ordered(axis for axis in summed if axis.name in present)
         factors = [self.size(axis.length) for axis in self.ordered(summed) if axis.name not in present]
@@ -605,8 +610,11 @@ class Graph:
         """The value with the axes and the type of the node."""
         if isinstance(value, Spread) and isinstance(value.operands[0], Constant):
             value = value.operands[0]
-        if value.dtype != node.dtype and node.dtype == "float" and not isinstance(value, Constant):
-            value = self.map(functions.as_float(placeholder(0)), [value])
+        if value.dtype != node.dtype and node.dtype == "float":
+            if isinstance(value, Constant):
+                value = self._make(Constant, (), "float", (), value=value.value)
+            else:
+                value = self.map(functions.as_float(placeholder(0)), [value])
         return self.spread(value, node.axes)
 
     def stack(self, operands: Sequence[Node], along: Axis) -> Node:

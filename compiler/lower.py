@@ -39,12 +39,14 @@ def lower(program: Program, dtype: str) -> Program:
             case Contract():
                 return in_pairs(graph, operands, node.summed, program.rows)
             case Reduce(operator="logsumexp"):
-                top, _, total = _exponentials(graph, operands[0], node.reduced, program.rows, dtype)
+                # A number folded into the operand may have taken axes away, along which it is the same.
+                whole = graph.spread(operands[0], node.reduced)
+                top, _, total = _exponentials(graph, whole, node.reduced, program.rows, dtype)
                 return graph.sum([top, graph.map(sympy.log(_0), [total])])
             case Reduce(operator="prod") if (others := _others(graph, node, operands[0], program.rows)) is not None:
                 return others
             case Reduce(operator="prod" | "max" | "min") if operands[0].dtype != "float":
-                return graph.reduce(node.operator, graph.map(functions.as_float(_0), operands), node.reduced)
+                return graph.remake(node, [as_float(graph, operands[0])])
             case LinearAlgebra():
                 return graph.remake(node, [as_float(graph, operand) for operand in operands])
         return graph.remake(node, operands) if operands else node

@@ -69,3 +69,21 @@ def test_against_pytorch(name: str, without: tuple[str, ...]) -> None:
         assert distance(predicted[output], value) <= TOLERANCE
         assert distance(jacobian[output], case[f"jacobian.{output}"]) <= TOLERANCE
         assert distance(moved[output], case[f"jvp.{output}"]) <= TOLERANCE
+
+
+# ---------------------------------------------------------------------------------------------------- in the language
+
+
+@pytest.mark.parametrize("without", [(), ALL_OFF], ids=["simplified", "plain"])
+@pytest.mark.parametrize("axes", ["", "[k]"], ids=["number", "array"])
+def test_a_value_and_what_it_is_differentiated_by_may_have_the_same_axes(axes: str, without: tuple[str, ...]) -> None:
+    """The seed that stands for the value, and the variable that stands for `w`, are two."""
+    text = (
+        f"axis k: 3\ninput x[n]\nparam w{axes} > 0 = 0.7\npushed = jvp[w](tanh(w * w), 2 * w)\n"
+        "pulled = vjp[w](tanh(w * w), 2 * w)\noutput pushed, pulled\nminimize mean(x) + sum(pushed)\n"
+    )
+    _, module = compiled(text, without=without)
+    data = {"x": np.ones(4)}
+    theta = module.initial(data)
+    for value in module.predict(theta, data).values():
+        assert distance(value, np.full_like(value, 4 * 0.49 / np.cosh(0.49) ** 2)) <= TOLERANCE

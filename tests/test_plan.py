@@ -29,7 +29,7 @@ from gradc.compiler.pipeline import Options, stages
 from gradc.compiler.plan import TIMES, Plan, make_plan
 from gradc.compiler.source import Source
 
-from .harness import Truth, compiled, distance, sample, start
+from .harness import ALL_OFF, Truth, compiled, distance, sample, start
 
 pytestmark = pytest.mark.simplified
 
@@ -538,3 +538,49 @@ minimize tanh(sum[k](sum[n](h[n = 1:]) + r)) / 2
     found = module.bind(data)(theta)
     assert found[0] == pytest.approx(loss, rel=1e-12)
     assert distance(found[1], gradient) < 1e-9
+
+
+FOLDED = """axis k: 3, v: 2
+input x[n, k]
+param w[k] ~ he(), e[v] ~ he(), p > 0 = 1
+none = xlogy(p - p, p)
+sums = sum[k](e - none * w)
+tops = logsumexp[k](e - none * w)
+products = prod[k](e - none * w)
+squares = sum[k, v]((e - none * w) * (none + 2) * (e - none * w))
+shares = softmax[k](none * w + e)
+minimize mean(sums * tops * products * max[k](e - none * w)) + squares + sum(w * shares)
+output whole = none, wide = none * x, ends = sums + tops, parts = shares
+"""
+
+
+@pytest.mark.parametrize("without", [(), ALL_OFF], ids=["simplified", "plain"])
+def test_an_axis_that_a_folded_number_takes_away_still_counts(without: tuple[str, ...]) -> None:
+    """`xlogy(0, p)` is 0 from lowering on, if no pass has seen it before, and what it is multiplied by is gone."""
+    everything_agrees(FOLDED, without)
+
+
+@pytest.mark.parametrize("without", [(), ALL_OFF], ids=["simplified", "plain"])
+def test_an_axis_that_an_index_loses_is_summed(without: tuple[str, ...]) -> None:
+    everything_agrees(
+        """axis j: 2, v: 4
+input x[n]
+param e[v] ~ he(), c[j] ~ he()
+minimize mean((x * e)[v = argmax[v](c - e - c)] * c)
+""",
+        without,
+    )
+
+
+def everything_agrees(text: str, without: tuple[str, ...]) -> None:
+    """Loss, gradient and outputs are the reference's."""
+    of, module = compiled(text, without=without)
+    data = sample(module)
+    theta = start(module, data)
+    truth = Truth(of.elaborated, module, data, theta, digits=40)
+    loss, gradient = module.bind(data)(theta)
+    assert loss == pytest.approx(truth.loss_and_gradient[0], rel=1e-12)
+    assert distance(gradient, truth.loss_and_gradient[1]) < 1e-12
+    for name, value in module.predict(theta, data).items():
+        assert value.dtype == np.float64
+        assert distance(value, truth.outputs[name]) < 1e-12

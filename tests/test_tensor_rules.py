@@ -250,9 +250,12 @@ def test_a_scatter_of_a_broadcast_counts_the_axes_that_are_gone() -> None:
     g = graph.leaf("input", "g", [n, j])
     placed = graph.scatter(g, t, k, [n, j])
     assert placed.names == ("k",)
-    assert isinstance(placed, Scatter)
-    remade = graph.remake(placed, [graph.constant(1), t])
-    assert formula(remade) == "scatter[k](1, t)*size(j)"
+    assert formula(graph.scatter(graph.constant(1), t, k, [n, j])) == "scatter[k](1, t)*size(j)"
+    # What only the value has is summed before, also where the index had it and has lost it.
+    assert formula(placed) == "scatter[k](sum[j](g), t)"
+    wide = graph.scatter(g, graph.map(_0 + _1, [t, graph.index(j)]), k, [n, j])
+    assert isinstance(wide, Scatter)
+    assert graph.remake(wide, [g, t]) is placed
 
 
 def test_a_scattered_scalar_moves_out() -> None:

@@ -15,7 +15,13 @@ from .renaming import renamed
 
 
 def in_pairs(graph: Graph, operands: Sequence[Node], summed: Sequence[Axis], rows: str | None) -> Node:
-    """One or two operands at a time, in the order that costs the fewest operations."""
+    """One or two operands at a time, in the order that costs the fewest operations. An axis that no operand has counts
+    as its length: a number folded into an operand may have taken it away."""
+    present = {name for operand in operands for name in operand.names}
+    lacking = [axis for axis in summed if axis.name not in present]
+    if lacking:
+        whole = in_pairs(graph, operands, [axis for axis in summed if axis.name in present], rows)
+        return graph.product([*(graph.size(axis.length) for axis in lacking), whole])
     gone = {axis.name for axis in summed}
     parts = [as_float(graph, operand) for operand in operands]
     parts = _presummed(graph, parts, summed)
