@@ -7,7 +7,8 @@ from .entry import Entry, entry
 GROUP = "Derivatives"
 
 BY = """The brackets hold one name, `w`: a parameter, an input of numbers or another named value that is computed from
-these, and the derivative is by every use of it."""
+these, and the derivative is by every use of it. In the body of a scan it is the value of the step."""
+MODULE = """With `gradc compile --derivatives {0}` the module has it too, over the flat vector of parameters."""
 BOTH = """Those of both; where they have one name, that of `w` gets a prime."""
 
 
@@ -38,7 +39,7 @@ def entries() -> tuple[Entry, ...]:
             GROUP,
             "hessian",
             "hessian[w](e)",
-            f"The second derivatives of a number, as an array. {BY} It is formed by contractions.",
+            f"The second derivatives of a number, as an array. {BY} {MODULE.format('hessian')} It is formed by contractions.",
             """
             # Laplace's approximation: how much a parameter's likelihood bends at its value.
             axis d: 2
@@ -56,7 +57,7 @@ def entries() -> tuple[Entry, ...]:
             GROUP,
             "hvp",
             "hvp[w](e, v)",
-            f"The second derivatives of a number times a vector, and the array of them is not formed. {BY}",
+            f"The second derivatives of a number times a vector, and the array of them is not formed. {BY} {MODULE.format('hvp')}",
             """
             # How much the error bends in one direction.
             axis d: 3
@@ -73,7 +74,7 @@ def entries() -> tuple[Entry, ...]:
             GROUP,
             "jacobian",
             "jacobian[w](y)",
-            f"The derivatives of a value at each of its positions. {BY}",
+            f"The derivatives of a value at each of its positions. {BY} {MODULE.format('jacobian')}",
             """
             # A smooth map of the plane that keeps areas: its Jacobian has the determinant 1.
             axis d: 2, e: 2
@@ -90,7 +91,7 @@ def entries() -> tuple[Entry, ...]:
             GROUP,
             "jvp",
             "jvp[w](y, v)",
-            f"How fast a value moves where `w` moves as fast as v: its derivatives times v. {BY}",
+            f"How fast a value moves where `w` moves as fast as v: its derivatives times v. {BY} {MODULE.format('jvp')}",
             """
             # The speed of an outcome as time goes on, learnt from positions and speeds.
             axis h: 4
@@ -107,7 +108,7 @@ def entries() -> tuple[Entry, ...]:
             "vjp",
             "vjp[w](y, v)",
             f"The sum of the derivatives of a value, each times v at its position: `grad[w](sum(y * v))` of a v that "
-            f"does not depend on w. {BY}",
+            f"does not depend on w. {BY} {MODULE.format('vjp')}",
             """
             # How much each input moves what is predicted.
             axis d: 3
