@@ -1,8 +1,8 @@
-"""Whole Hessians, and their products with a vector, beside PyTorch and JAX: `python benchmarks/hessians.py [workload ...]`.
+"""Hessians, and their products with a vector, beside PyTorch and JAX: `python benchmarks/hessians.py [workload ...]`.
 
 Needs `pip install torch jax` besides gradc. Times are of one Hessian at a point, float64, two threads. PyTorch's is
-`torch.func.hessian`, JAX's `jax.jit(jax.hessian(f))`; products are `torch.func.jvp` of the gradient, and `jax.jvp` of it
-under `jit`. Nothing is timed unless all have agreed to 1e-9 of the largest element.
+`torch.func.hessian`, JAX's `jax.jit(jax.hessian(f))`; products are `torch.func.jvp` of the gradient, and `jax.jvp` of
+it under `jit`. Nothing is timed unless all have agreed to 1e-9 of the largest element.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def entries() -> tuple[Entry, ...]:
             GROUP,
             "hessian",
             "hessian[w](e)",
-            f"The second derivatives of a number, as an array. {BY} {MODULE.format('hessian')} It is formed by contractions.",
+            f"The second derivatives of a number, as an array formed by contractions. {BY} {MODULE.format('hessian')}",
             """
             # Laplace's approximation: how much a parameter's likelihood bends at its value.
             axis d: 2
@@ -57,7 +57,7 @@ def entries() -> tuple[Entry, ...]:
             GROUP,
             "hvp",
             "hvp[w](e, v)",
-            f"The second derivatives of a number times a vector, and the array of them is not formed. {BY} {MODULE.format('hvp')}",
+            f"The second derivatives of a number times a vector, without their array. {BY} {MODULE.format('hvp')}",
             """
             # How much the error bends in one direction.
             axis d: 3
@@ -91,7 +91,7 @@ def entries() -> tuple[Entry, ...]:
             GROUP,
             "jvp",
             "jvp[w](y, v)",
-            f"How fast a value moves where `w` moves as fast as v: its derivatives times v. {BY} {MODULE.format('jvp')}",
+            f"How fast a value moves where `w` moves like v: its derivatives times v. {BY} {MODULE.format('jvp')}",
             """
             # The speed of an outcome as time goes on, learnt from positions and speeds.
             axis h: 4
