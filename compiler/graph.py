@@ -571,6 +571,11 @@ class Graph:
         factors = [self.size(axis.length) for axis in self.ordered(summed) if axis.name not in present]
         if factors:
             return self.product([*factors, self.scatter(operand, index, along, over)])
+        alone = [axis for axis in over if axis.name not in index.names]
+        if alone:
+            # What goes to one place for all positions of an axis is summed before: one element is added there.
+            rest = [axis for axis in over if axis.name in index.names]
+            return self.scatter(self.contract([operand], alone), index, along, rest)
         gone = {axis.name for axis in over}
         axes = self.ordered([*(a for o in (operand, index) for a in o.axes if a.name not in gone), along])
         return self._make(Scatter, axes, "float", (operand, index), along=along, summed=over)

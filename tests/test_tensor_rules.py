@@ -54,6 +54,7 @@ from gradc.compiler.syntax import parse
 
 from .generate import models
 from .harness import Truth, compiled, distance, sample, start
+from .test_properties import everything_agrees
 
 pytestmark = pytest.mark.simplified
 
@@ -246,13 +247,25 @@ def test_a_scatter_of_a_broadcast_counts_the_axes_that_are_gone() -> None:
     """A value that turns out not to depend on the summed axis still counts at each of its positions."""
     graph = Graph()
     n, k, j = (Axis(name, data_length(name)) for name in ("n", "k", "j"))
-    t = graph.leaf("input", "t", [n], "int")
+    t, u = graph.leaf("input", "t", [n], "int"), graph.leaf("input", "u", [n, j], "int")
     g = graph.leaf("input", "g", [n, j])
-    placed = graph.scatter(g, t, k, [n, j])
+    placed = graph.scatter(g, u, k, [n, j])
     assert placed.names == ("k",)
     assert isinstance(placed, Scatter)
     remade = graph.remake(placed, [graph.constant(1), t])
     assert formula(remade) == "scatter[k](1, t)*size(j)"
+
+
+def test_what_goes_to_one_place_is_summed_before() -> None:
+    """An index that turns out not to depend on an axis: all of the gradient along it goes where the index says."""
+    graph = Graph()
+    n, k, j = (Axis(name, data_length(name)) for name in ("n", "k", "j"))
+    g, t = graph.leaf("input", "g", [n, j]), graph.leaf("input", "t", [n], "int")
+    assert formula(graph.scatter(g, t, k, [n, j])) == "scatter[k](sum[j](g), t)"
+    everything_agrees(
+        "axis k: 3, j: 2\ninput x[j]\nparam w[k] = 0.3, z[j] = 0.4\nh = exp(z) * x\n"
+        "minimize sum(sin(w)[k = argmax[k](h - x - h + w + x)] * z)\n"
+    )
 
 
 def test_a_scattered_scalar_moves_out() -> None:
