@@ -41,7 +41,7 @@ from ..graph import (
     Steps,
     Stop,
 )
-from ..plan import Buffer, Plan, is_diagonal
+from ..plan import Buffer, Plan, as_written, is_diagonal
 from . import arrays, products
 from .arrays import KINDS
 from .loops import write_scan
@@ -386,14 +386,7 @@ class Routine:
                 raise TypeError(type(node).__name__)
 
     def _written(self, node: Leaf) -> tuple[Axis, ...]:
-        program = self.plan.program
-        written = {item.leaf.id: item.axes for item in program.inputs}
-        written |= {item.leaf.id: item.axes for item in (*program.parameters, *program.tangents)}
-        written |= {item.leaf.id: item.axes for item in program.states}
-        # Noise is drawn into an array of ours: its rows lead.
-        written |= {i.leaf.id: tuple(sorted(i.axes, key=lambda a: a.name != program.rows)) for i in program.noise}
-        written |= {leaf.id: program.shown(leaf.axes) for leaf in program.cotangents}
-        return written.get(node.id, node.axes)
+        return as_written(self.plan.program).get(node.id, node.axes)
 
     def _rows_first(self, node: Node) -> None:
         """An input whose rows do not lead is turned round once."""
