@@ -32,6 +32,7 @@ from .graph import (
     Program,
     Reduce,
     Relabel,
+    Scan,
     Scatter,
     Slice,
     Spread,
@@ -151,6 +152,8 @@ def _parallel(value: Node, by: Node) -> list[Axis]:
         if node.id not in varying and any(operand.id in varying for operand in node.operands):
             varying.add(node.id)
             path.append(node)
+    if any(isinstance(node, Scan) for node in path):
+        return []  # what a scan carries has the axes that it has, and can take no more
     moved = {name for node in path for name in moves(node)}
     return [axis for axis in value.axes if axis.name not in {*by.names, *moved}]
 

@@ -230,8 +230,9 @@ def _views(
 
 def as_written(program: Program) -> dict[int, tuple[Axis, ...]]:
     """The axes of each leaf by its id, in the order in which its array has them."""
-    items = (*program.inputs, *program.parameters, *program.tangents, *program.states)
-    written = {item.leaf.id: item.axes for item in items}
+    written = {item.leaf.id: item.axes for item in program.inputs}
+    written |= {item.leaf.id: item.axes for item in (*program.parameters, *program.tangents)}
+    written |= {item.leaf.id: item.axes for item in program.states}
     # Noise is drawn into an array of ours: its rows lead.
     written |= {i.leaf.id: tuple(sorted(i.axes, key=lambda a: a.name != program.rows)) for i in program.noise}
     return written | {leaf.id: program.shown(leaf.axes) for leaf in program.cotangents}

@@ -201,6 +201,14 @@ def test_found_by_generated_models(text: str) -> None:
     everything_agrees(f"{FEW}{text}\n")
 
 
+def test_a_jacobian_through_a_scan_that_lacks_an_axis_of_the_output() -> None:
+    step = "    s = tanh(s + sum[t](a * (w + s)))\n    yield s\n"
+    everything_agrees(
+        f"axis v: 4, k: 3, t: 2\nparam w[t] = 0.3, b[k] = 0.2\ninput a[t]\nr = scan v with s = 0.5:\n{step}"
+        "minimize sum(w^2)\noutput o = b - mean[v](r)\n"
+    )
+
+
 def test_a_direction_lies_in_memory_as_its_parameter_was_written() -> None:
     objective = "sin(flatten[(k, k') -> f](M)) * flatten[(k, k') -> f](cos(M[k -> k', k' -> k]))"
     everything_agrees(f"axis k: 3\nparam M[k', k]\nminimize sum({objective})\n")
