@@ -284,6 +284,9 @@ def _tangents(program: Program) -> tuple[Parameter, ...]:
 def _alone(program: Program, parts: Mapping[str, Node], tangents: tuple[Parameter, ...] = ()) -> Program:
     """The program that computes the parts and nothing else; of the named values it has those that they need."""
     needed = {node.id for node in reachable(parts.values())}
-    named = tuple((name, node) for name, node in program.named if node.id in needed)
+    named, predicted = (
+        tuple((name, node) for name, node in values if node.id in needed)
+        for values in (program.named, program.predicted)
+    )
     empty = replace(program, objectives=(), outputs=(), metrics=(), gradients={}, adjoints={}, cotangents=())
-    return replace(empty, named=named, pullback=dict(parts), tangents=tangents)
+    return replace(empty, named=named, predicted=predicted, pullback=dict(parts), tangents=tangents)

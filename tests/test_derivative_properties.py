@@ -209,6 +209,14 @@ def test_a_jacobian_through_a_scan_that_lacks_an_axis_of_the_output() -> None:
     )
 
 
+def test_what_a_scan_is_in_prediction_alone() -> None:
+    step = "    s = tanh(s + (if training then w * a else a))\n    yield s\n"
+    everything_agrees(
+        f"axis v: 4\nparam w = 0.3\ninput a[v]\nr = scan v with s = tanh(w):\n{step}"
+        "minimize w^2 + sum(r)\noutput o = sum(r) > 0\n"
+    )
+
+
 def test_a_direction_lies_in_memory_as_its_parameter_was_written() -> None:
     objective = "sin(flatten[(k, k') -> f](M)) * flatten[(k, k') -> f](cos(M[k -> k', k' -> k]))"
     everything_agrees(f"axis k: 3\nparam M[k', k]\nminimize sum({objective})\n")
