@@ -134,7 +134,9 @@ def make_plan(program: Program, roots: Sequence[Node], results: Sequence[Node] =
         sections["finish"] = tuple(n for n in sections["finish"] if n.id not in sums)
     everything = reachable(roots)
     sliding = [s for node in everything if isinstance(node, Window | PlaceWindow) for s in node.slidings]
-    taps, slid = frozenset(s.taps.name for s in sliding), frozenset(s.along.name for s in sliding)
+    # Where rows are cut they lead in memory, and windows along them are of data alone.
+    taps = frozenset(s.taps.name for s in sliding) - {rows}
+    slid = frozenset(s.along.name for s in sliding) - {rows}
     views = _views(everything, program, rows, taps, slid)
     holders = [_holder(node, views) for node in results]
     full = frozenset(node.id for node in holders if times[node.id] == "block")

@@ -198,6 +198,13 @@ def test_an_output_keeps_the_order_of_its_axes() -> None:
     assert distance(found, 2 * np.stack([data["x"][:, i : i + 4] for i in range(3)], 2)) == 0
 
 
+def test_rows_are_cut_where_data_have_windows_along_them() -> None:
+    everything_agrees(
+        "axis v: 4, tip: 3\nparam E[v] = 0.3\ninput x[n]\n"
+        'minimize sum(sin(x * E)) + sum(E[v = 0] * sum[tip](window[n: tip](x, pad="same")) * x)\n'
+    )
+
+
 def test_whatever_is_flattened_is_read_as_it_lies_in_memory() -> None:
     """Of a state, of noise and of an output's cotangent too, the axes lie as the model has them."""
     merged = "flatten[(k, j) -> f]"
