@@ -46,6 +46,9 @@ _0, _1 = placeholder(0), placeholder(1)
 SEED = "0seed"
 """The name of a seed that is gone in the end. No value of a model has this name: a digit leads."""
 
+VARIABLE = "0variable"
+"""The name of what stands for a computed value while it is differentiated by it: a seed may have the same axes."""
+
 
 def vjp(graph: Graph, pairs: Sequence[tuple[Node, Node]], by: Sequence[Node]) -> list[Node]:
     """For each of `by`, the derivatives of the values times their cotangents, summed; a number 0 where there is none.

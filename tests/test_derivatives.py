@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from .harness import ALL_OFF, compiled, distance
+from .test_properties import everything_agrees
 
 Array = npt.NDArray[Any]
 
@@ -69,3 +70,14 @@ def test_against_pytorch(name: str, without: tuple[str, ...]) -> None:
         assert distance(predicted[output], value) <= TOLERANCE
         assert distance(jacobian[output], case[f"jacobian.{output}"]) <= TOLERANCE
         assert distance(moved[output], case[f"jvp.{output}"]) <= TOLERANCE
+
+
+# ------------------------------------------------------------------------------------------------------ in the language
+
+
+@pytest.mark.parametrize("call", ["jvp[h](sin(h) * q, b)", "vjp[h](sin(h) * q, b)", "sum(jacobian[h](sin(h) * q))"])
+@pytest.mark.parametrize("axes", ["", "[k]"])
+def test_a_computed_value_and_a_cotangent_of_its_axes_are_two(call: str, axes: str) -> None:
+    everything_agrees(
+        f"axis k: 3\ninput q{axes}\nparam w{axes} = 0.3, b{axes} = 0.2\nh = 2 * w\nminimize sum({call})^2\n"
+    )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from .. import tree
-from ..derivatives import SEED, copies, gradient, hessian, hvp, instead, jacobian, jvp, vjp
+from ..derivatives import VARIABLE, copies, gradient, hessian, hvp, instead, jacobian, jvp, vjp
 from ..graph import Axis, Constant, Graph, Leaf, Node, Program, Relabel, reachable
 from ..source import Span
 from .mistakes import Mistake, counted, in_words, names, shown, written
@@ -60,7 +60,7 @@ def derivative(asked: Asked) -> Value:
     if asked.prepare is None or isinstance(asked.operands[0].value.node, Constant):
         return _RULES[asked.name](asked)
     # A value that has a name is a variable here, and no form may look behind it.
-    variable = by if isinstance(by, Leaf) else graph.leaf("cotangent", SEED, by.axes)
+    variable = by if isinstance(by, Leaf) else graph.leaf("cotangent", VARIABLE, by.axes)
     found = _RULES[asked.name](_prepared(asked, asked.prepare, variable))
     (node,) = instead(graph, [found.node], {variable.id: by})
     return replace(found, node=node)
