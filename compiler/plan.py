@@ -207,7 +207,8 @@ def _views(
                 lying[node.id] = [node.scan.along.name, *(axis.name for axis in _laid(inner, taps, slid))]
             case Leaf():
                 names = [axis.name for axis in written.get(node.id, node.axes)]
-                lying[node.id] = list(node.names) if rows in names[1:] else names
+                turned = rows is not None and rows in names[1:]
+                lying[node.id] = [axis.name for axis in rows_first(node.axes, rows)] if turned else names
             case Relabel() | Stop():
                 to = dict(node.renamed) if isinstance(node, Relabel) else {}
                 if below is not None:
@@ -236,8 +237,13 @@ def as_written(program: Program) -> dict[int, tuple[Axis, ...]]:
     written |= {item.leaf.id: item.axes for item in (*program.parameters, *program.tangents)}
     written |= {item.leaf.id: item.axes for item in program.states}
     # Noise is drawn into an array of ours: its rows lead.
-    written |= {i.leaf.id: tuple(sorted(i.axes, key=lambda a: a.name != program.rows)) for i in program.noise}
+    written |= {item.leaf.id: rows_first(item.axes, program.rows) for item in program.noise}
     return written | {leaf.id: program.shown(leaf.axes) for leaf in program.cotangents}
+
+
+def rows_first(axes: Iterable[Axis], rows: str | None) -> tuple[Axis, ...]:
+    """The axes with the rows before all others."""
+    return tuple(sorted(axes, key=lambda axis: axis.name != rows))
 
 
 def _beside(layout: Sequence[str], node: Flatten) -> int | None:
@@ -266,7 +272,9 @@ def _holder(node: Node, views: frozenset[int]) -> Node:
 
 def _cuttable(nodes: Sequence[Node], rows: str) -> bool:
     """Whether each row's values follow from that row alone, sums over rows set aside."""
-    return all(_row_by_row(node, rows) for node in nodes if node.trained)
+    # Of data alone a block is a part of the first axis; that of a scan elsewhere may stand before the rows.
+    turned = any(rows in node.names[1:] for node in nodes if not isinstance(node, Leaf))
+    return not turned and all(_row_by_row(node, rows) for node in nodes if node.trained)
 
 
 def _row_by_row(node: Node, rows: str) -> bool:

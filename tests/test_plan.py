@@ -30,6 +30,7 @@ from gradc.compiler.plan import TIMES, Plan, make_plan
 from gradc.compiler.source import Source
 
 from .harness import Truth, compiled, distance, sample, start
+from .test_properties import everything_agrees
 
 pytestmark = pytest.mark.simplified
 
@@ -158,6 +159,14 @@ def test_no_value_is_needed_before_its_time(name: str) -> None:
 )
 def test_rows_are_cut_only_where_each_stands_alone(text: str, cut: bool) -> None:
     assert (plan_of(f"input x[n], y[n], t[n]: n\nparam w = 1\n{text}\n").rows == "n") is cut
+
+
+@pytest.mark.parametrize("value", ["x[k -> k']", "cos(x)[k -> k']", "cos(x[k -> k'])"])
+def test_rows_lead_where_a_scan_goes_along_another_axis(value: str) -> None:
+    everything_agrees(
+        "batch n\naxis k: 3\ninput x[k, n]\nparam w[k] = 0.3\nr = scan k with s = 0.5:\n    s = tanh(s * w)\n"
+        f"    yield s\nminimize sum(r)\noutput o = sin({value} * w[k -> k'])\n"
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- done once at bind

@@ -41,7 +41,7 @@ from ..graph import (
     Steps,
     Stop,
 )
-from ..plan import Buffer, Plan, as_written, is_diagonal
+from ..plan import Buffer, Plan, as_written, is_diagonal, rows_first
 from . import arrays, products
 from .arrays import KINDS
 from .loops import write_scan
@@ -392,11 +392,11 @@ class Routine:
         """An input whose rows do not lead is turned round once."""
         ref, rows = self.bound[node.id], self.plan.rows
         if rows is not None and rows in ref.layout and ref.layout[0] != rows:
-            turned = list(node.axes)
+            turned = rows_first(node.axes, rows)
             turn = ", ".join(str(ref.layout.index(axis.name)) for axis in turned)
             name = self.names.fresh(f"{ref.text}_by_rows")
             self.say(f"{name} = {self.use('ascontiguousarray')}({ref.text}.transpose({turn}))")
-            self.bound[node.id] = Ref(name, tuple(turned), "fixed")
+            self.bound[node.id] = Ref(name, turned, "fixed")
 
     def dtype_of(self, node: Node) -> str:
         """The type of the node's array, as text."""
