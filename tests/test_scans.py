@@ -16,8 +16,8 @@ from gradc.compiler.reference import evaluate
 from gradc.compiler.source import ModelError
 
 from .harness import ALL_OFF, aligned, compiled, distance, sample, start
-from .test_properties import everything_agrees
 from .reference.scans import CASES, values
+from .test_properties import everything_agrees
 
 STORED = json.loads((Path(__file__).parent / "reference" / "scans.json").read_text())
 NEAR = 1e-10
