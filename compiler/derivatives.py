@@ -32,6 +32,7 @@ from .graph import (
     Program,
     Reduce,
     Relabel,
+    Scan,
     Scatter,
     Slice,
     Spread,
@@ -44,6 +45,9 @@ _0, _1 = placeholder(0), placeholder(1)
 
 SEED = "0seed"
 """The name of a seed that is gone in the end. No value of a model has this name: a digit leads."""
+
+VARIABLE = "0variable"
+"""The name of what stands for a computed value while it is differentiated by it: a seed may have the same axes."""
 
 
 def vjp(graph: Graph, pairs: Sequence[tuple[Node, Node]], by: Sequence[Node]) -> list[Node]:
@@ -151,6 +155,8 @@ def _parallel(value: Node, by: Node) -> list[Axis]:
         if node.id not in varying and any(operand.id in varying for operand in node.operands):
             varying.add(node.id)
             path.append(node)
+    if any(isinstance(node, Scan) for node in path):
+        return []  # what a scan carries has the axes that it has, and can take no more
     moved = {name for node in path for name in moves(node)}
     return [axis for axis in value.axes if axis.name not in {*by.names, *moved}]
 
@@ -281,6 +287,9 @@ def _tangents(program: Program) -> tuple[Parameter, ...]:
 def _alone(program: Program, parts: Mapping[str, Node], tangents: tuple[Parameter, ...] = ()) -> Program:
     """The program that computes the parts and nothing else; of the named values it has those that they need."""
     needed = {node.id for node in reachable(parts.values())}
-    named = tuple((name, node) for name, node in program.named if node.id in needed)
+    named, predicted = (
+        tuple((name, node) for name, node in values if node.id in needed)
+        for values in (program.named, program.predicted)
+    )
     empty = replace(program, objectives=(), outputs=(), metrics=(), gradients={}, adjoints={}, cotangents=())
-    return replace(empty, named=named, pullback=dict(parts), tangents=tangents)
+    return replace(empty, named=named, predicted=predicted, pullback=dict(parts), tangents=tangents)

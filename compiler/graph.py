@@ -930,6 +930,14 @@ class Program:
         found += list(self.pullback.values())
         return found
 
+    def everything(self) -> list[Node]:
+        """All that `mapped` replaces: the roots, the named values, their adjoints, and the parameters' values."""
+        found = self.roots()
+        found += [node for _, node in (*self.named, *self.predicted)]
+        found += [node for table in self.adjoints.values() for node in table.values()]
+        found += [p.value for p in self.parameters]
+        return found
+
     def mapped(self, to: Callable[[Node], Node]) -> Program:
         """The same program with each node replaced."""
         return replace(
@@ -971,11 +979,8 @@ def rewrite(program: Program, rule: Callable[[Node, tuple[Node, ...]], Node]) ->
 
     A rule may give less than the node's axes where the value is the same along them; an output keeps its own.
     """
-    named = [node for _, node in (*program.named, *program.predicted)]
-    adjoints = [node for table in program.adjoints.values() for node in table.values()]
-    values = [p.value for p in program.parameters]
     new: dict[int, Node] = {}
-    for node in reachable([*program.roots(), *named, *adjoints, *values]):
+    for node in reachable(program.everything()):
         before = program.graph.at(node.span)
         try:
             new[node.id] = rule(node, tuple(new[operand.id] for operand in node.operands))

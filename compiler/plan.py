@@ -136,7 +136,9 @@ def make_plan(program: Program, roots: Sequence[Node], results: Sequence[Node] =
         sections["finish"] = tuple(n for n in sections["finish"] if n.id not in sums)
     everything = reachable(roots)
     sliding = [s for node in everything if isinstance(node, Window | PlaceWindow) for s in node.slidings]
-    taps, slid = frozenset(s.taps.name for s in sliding), frozenset(s.along.name for s in sliding)
+    # Where rows are cut they lead in memory, and windows along them are of data alone.
+    taps = frozenset(s.taps.name for s in sliding) - {rows}
+    slid = frozenset(s.along.name for s in sliding) - {rows}
     views = _views(everything, program, rows, taps, slid)
     holders = [_holder(node, views) for node in results]
     full = frozenset(node.id for node in holders if times[node.id] == "block")
@@ -203,8 +205,7 @@ def _views(
 
     Axes can be merged in place where they lie side by side and the last one moves fastest.
     """
-    written = {item.leaf.id: item.axes for item in program.inputs}
-    written |= {item.leaf.id: item.axes for item in program.parameters}
+    written = as_written(program)
     lying: dict[int, list[str]] = {}  # of what lies in one piece, its axes in the order of memory
     found: set[int] = set()
     for node in nodes:
@@ -218,7 +219,8 @@ def _views(
                 lying[node.id] = [node.scan.along.name, *(axis.name for axis in _laid(inner, taps, slid))]
             case Leaf():
                 names = [axis.name for axis in written.get(node.id, node.axes)]
-                lying[node.id] = list(node.names) if rows in names[1:] else names
+                turned = rows is not None and rows in names[1:]
+                lying[node.id] = [axis.name for axis in rows_first(node.axes, rows)] if turned else names
             case Relabel() | Stop():
                 to = dict(node.renamed) if isinstance(node, Relabel) else {}
                 if below is not None:
@@ -239,6 +241,21 @@ def _views(
             case _:
                 lying[node.id] = own
     return frozenset(found)
+
+
+def as_written(program: Program) -> dict[int, tuple[Axis, ...]]:
+    """The axes of each leaf by its id, in the order in which its array has them."""
+    written = {item.leaf.id: item.axes for item in program.inputs}
+    written |= {item.leaf.id: item.axes for item in (*program.parameters, *program.tangents)}
+    written |= {item.leaf.id: item.axes for item in program.states}
+    # Noise is drawn into an array of ours: its rows lead.
+    written |= {item.leaf.id: rows_first(item.axes, program.rows) for item in program.noise}
+    return written | {leaf.id: program.shown(leaf.axes) for leaf in program.cotangents}
+
+
+def rows_first(axes: Iterable[Axis], rows: str | None) -> tuple[Axis, ...]:
+    """The axes with the rows before all others."""
+    return tuple(sorted(axes, key=lambda axis: axis.name != rows))
 
 
 def _beside(layout: Sequence[str], node: Flatten) -> int | None:
@@ -267,38 +284,36 @@ def _holder(node: Node, views: frozenset[int]) -> Node:
 
 def _cuttable(nodes: Sequence[Node], rows: str) -> bool:
     """Whether each row's values follow from that row alone, sums over rows set aside."""
-    base = data_length(rows)
-    for node in nodes:
-        if not node.trained:
-            continue
-        here = rows in node.names
-        if here and (node.axis(rows).length != base or node.names[0] != rows):
+    # Of data alone a block is a part of the first axis; that of a scan elsewhere may stand before the rows.
+    turned = any(rows in node.names[1:] for node in nodes if not isinstance(node, Leaf))
+    return not turned and all(_row_by_row(node, rows) for node in nodes if node.trained)
+
+
+def _row_by_row(node: Node, rows: str) -> bool:
+    here = rows in node.names
+    if here and (node.axis(rows).length != data_length(rows) or node.names[0] != rows):
+        return False
+    above = any(rows in operand.names for operand in node.operands)
+    match node:
+        case Slice() | PlaceSlice() if node.along.name == rows:
             return False
-        above = any(rows in operand.names for operand in node.operands)
-        match node:
-            case Slice() | PlaceSlice() if node.along.name == rows:
-                return False
-            case Gather() if node.along.name == rows:
-                return False
-            case Scatter() if node.along.name == rows:
-                return False
-            case Relabel() if rows in {name for pair in node.renamed for name in pair}:
-                return False
-            case LinearAlgebra() if rows in (node.rows.name, node.columns.name):
-                return False
-            case Window() | PlaceWindow() if rows in {
-                name for s in node.slidings for name in (s.along.name, s.taps.name)
-            }:
-                return False
-            case Concat() | Accumulate() | Recurrence() | Order() if node.along.name == rows:
-                return False
-            case Flatten() | Split() if rows in (node.whole.name, *(a.name for a in _several(node))):
-                return False
-            case Contract() | Scatter():
-                pass
-            case _ if above and not here:
-                return False
-    return True
+        case Gather() if node.along.name == rows:
+            return False
+        case Scatter() if node.along.name == rows:
+            return False
+        case Relabel() if rows in {name for pair in node.renamed for name in pair}:
+            return False
+        case LinearAlgebra() if rows in (node.rows.name, node.columns.name):
+            return False
+        case Window() | PlaceWindow() if rows in {name for s in node.slidings for name in (s.along.name, s.taps.name)}:
+            return False
+        case Concat() | Accumulate() | Recurrence() | Order() if node.along.name == rows:
+            return False
+        case Flatten() | Split() if rows in (node.whole.name, *(a.name for a in _several(node))):
+            return False
+        case Contract() | Scatter():
+            return True
+    return here or not above
 
 
 def _several(node: Flatten | Split) -> tuple[Axis, ...]:
@@ -315,10 +330,18 @@ def _adds_rows(node: Node, rows: str | None) -> bool:
 
 
 def _wide(nodes: Sequence[Node], rows: str) -> frozenset[int]:
-    """Pointwise operations on data alone, along the rows, with more elements in a row than any input has."""
+    """Pointwise operations on data alone, along the rows, with more elements in a row than any input has.
+
+    What is computed of them is then computed in blocks too, so neither they nor any of it may need other rows.
+    """
     given = [elements(node.axes, rows) for node in nodes if isinstance(node, Leaf) and rows in node.names]
     known = [node for node in nodes if isinstance(node, Map) and not node.trained and rows in node.names]
-    return frozenset(node.id for node in known if elements(node.axes, rows) > max(given, default=0))
+    across: set[int] = set()  # the values that need other rows, and what they are computed of
+    for node in reversed(nodes):
+        if node.id in across or not _row_by_row(node, rows):
+            across.update((node.id, *(operand.id for operand in node.operands)))
+    most = max(given, default=0)
+    return frozenset(node.id for node in known if node.id not in across and elements(node.axes, rows) > most)
 
 
 def _times(nodes: Sequence[Node], rows: str | None, wide: frozenset[int] = frozenset()) -> dict[int, str]:

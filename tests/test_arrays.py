@@ -35,6 +35,7 @@ from gradc.compiler.source import Source
 from gradc.compiler.syntax import parse
 
 from .harness import ALL_OFF, Truth, aligned, compiled, distance, load, sample, start
+from .test_properties import everything_agrees
 
 Array = npt.NDArray[Any]
 
@@ -195,6 +196,24 @@ def test_an_output_keeps_the_order_of_its_axes() -> None:
     assert module.OUTPUTS["f"]["axes"] == ("n", "h", "r", "c")
     found = module.predict(np.array([2.0]), data)["f"]
     assert distance(found, 2 * np.stack([data["x"][:, i : i + 4] for i in range(3)], 2)) == 0
+
+
+def test_rows_are_cut_where_data_have_windows_along_them() -> None:
+    everything_agrees(
+        "axis v: 4, tip: 3\nparam E[v] = 0.3\ninput x[n]\n"
+        'minimize sum(sin(x * E)) + sum(E[v = 0] * sum[tip](window[n: tip](x, pad="same")) * x)\n'
+    )
+
+
+def test_whatever_is_flattened_is_read_as_it_lies_in_memory() -> None:
+    """Of a state, of noise and of an output's cotangent too, the axes lie as the model has them."""
+    merged = "flatten[(k, j) -> f]"
+    objective = f"sum({merged}(S) * {merged}(B) * w) + sum({merged}(e) * {merged}(B) * w^2)"
+    everything_agrees(
+        "axis k: 3, j: 2\ninput B[k, j]\nparam w = 2\nparam M[k, j] = 1\nstate S[j, k] = 1\n"
+        f"noise e[j, k] ~ normal(0, 1)\nminimize {objective}\nupdate S = 0.9 * S + e\n"
+        f"output swapped = sin(split[f -> (j, k)]({merged}(M)))\n"
+    )
 
 
 @pytest.mark.parametrize(

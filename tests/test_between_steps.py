@@ -217,6 +217,14 @@ def test_a_function_of_a_step_and_of_whole_arrays_is_seen_at_the_step(body: str,
     everything_agrees(text)
 
 
+@pytest.mark.parametrize("values", ["training then u else q", "training then q else u"])
+def test_a_value_of_a_scan_may_differ_from_step_to_step_in_training_alone(values: str) -> None:
+    everything_agrees(
+        f"axis t: 4\ninput u[t], q\nparam w = 0.5\npath = scan t with h = 0.5:\n    z = (if {values}) + w\n"
+        "    h = tanh(h + w * z)\n    yield h\nminimize sum(path)\noutput path\n"
+    )
+
+
 def test_names_for_several_values_in_a_scan() -> None:
     text = """
 axis t: 4

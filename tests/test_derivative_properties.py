@@ -8,6 +8,7 @@ that is computed without it.
 
 from __future__ import annotations
 
+import itertools
 import types
 import warnings
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, seed, settings
 
-from gradc.compiler.derivatives import copies, derived
+from gradc.compiler.derivatives import Derived, copies, derived
 from gradc.compiler.differentiate import differentiate
 from gradc.compiler.graph import Program
 from gradc.compiler.reference import evaluate, numeric_gradient
@@ -65,8 +66,10 @@ class Exactly:
         return dict(zip(parts, found, strict=True))
 
     @cached_property
-    def hessian(self) -> Array:
-        (item,) = derived(self.program, "hessian")
+    def hessians(self) -> dict[str, Array]:
+        return {str(item.of): self._hessian(item) for item in derived(self.program, "hessian")}
+
+    def _hessian(self, item: Derived) -> Array:
         found = np.zeros((self.theta.size, self.theta.size))
         by_name = {p.name: p for p in self.program.parameters}
         for key, value in self.values(item.program).items():
@@ -80,8 +83,10 @@ class Exactly:
         return found
 
     @cached_property
-    def hvp(self) -> Array:
-        (item,) = derived(self.program, "hvp")
+    def hvps(self) -> dict[str, Array]:
+        return {str(item.of): self._hvp(item) for item in derived(self.program, "hvp")}
+
+    def _hvp(self, item: Derived) -> Array:
         found = np.zeros(self.theta.size)
         by_name = {p.name: p for p in self.program.parameters}
         for name, value in self.values(item.program).items():
@@ -92,25 +97,24 @@ class Exactly:
 
     def jvp(self, shapes: dict[str, tuple[int, ...]]) -> Data:
         items = derived(self.program, "jvp")
-        outputs = dict(self.program.outputs)
+        outputs = self.module.OUTPUTS  # whose axes stand as the module gives them
         return {
-            name: aligned(value, item.program.pullback[name], outputs[name].names, shapes[name])
+            name: aligned(value, item.program.pullback[name], outputs[name]["axes"], shapes[name])
             for item in items
             for name, value in self.values(item.program).items()
         }
 
-    def differences(self, most: int) -> tuple[Array, Array, Array]:
-        """Coordinates of the Hessian times the direction, each by differences of the gradient, and its error."""
-        (item,) = derived(self.program, "hvp")
-        graph, program = self.program.graph, item.program
-        slopes = self.program.gradients[self.program.objectives[0].name]
+    def differences(self, at: int, most: int) -> tuple[Array, Array, Array]:
+        """Coordinates of an objective's Hessian times the direction, by differences of its gradient, and the error."""
+        graph, objective = self.program.graph, self.program.objectives[at]
+        program = derived(self.program, "hvp")[at].program
+        slopes = self.program.gradients[objective.name]
         terms = [
             graph.contract([slopes[p.name], tangent.leaf], p.leaf.axes)
             for p, tangent in zip(program.parameters, program.tangents, strict=True)
         ]
         known = self.parts(self.theta) | {f"along {name}": value for name, value in self.parts(self.v).items()}
-        over = self.program.objectives[0].over
-        found = numeric_gradient(program, graph.sum(terms), self.data, known, over, most, self.digits)
+        found = numeric_gradient(program, graph.sum(terms), self.data, known, objective.over, most, self.digits)
         coordinates = [self.places[name][0].start + estimate.coordinates for name, estimate in found.items()]
         return (
             np.concatenate(coordinates),
@@ -137,24 +141,26 @@ def everything_agrees(text: str) -> None:
         warnings.simplefilter("ignore")
         for _, each_module in found:
             _agrees(each_module, plain, exact, kinds)
-    if np.isfinite(exact.hvp).all():
-        coordinates, estimate, error = exact.differences(3)
-        scale = max(1e-9, float(np.abs(exact.hvp).max(initial=0)))
-        told = error < PRECISE * scale
-        assert (np.abs(estimate - exact.hvp[coordinates])[told] <= PRECISE * scale).all()
+    for at, hvp in enumerate(exact.hvps.values()):
+        if np.isfinite(hvp).all():
+            coordinates, estimate, error = exact.differences(at, 3)
+            scale = max(1e-9, float(np.abs(hvp).max(initial=0)))
+            told = error < PRECISE * scale
+            assert (np.abs(estimate - hvp[coordinates])[told] <= PRECISE * scale).all()
 
 
 def _agrees(module: types.ModuleType, plain: Exactly, exact: Exactly, kinds: Sequence[str]) -> None:
     data, theta, v = plain.data, plain.theta, plain.v
-    for block in (None, 2):
-        bound = module.bind_hessian(data, block=block)
+    for name, block in itertools.product(module.OBJECTIVES, (None, 2)):
+        bound = module.bind_hessian(data, name, block)
         bound(theta + 0.5)
         hessian = bound(theta)
-        agree(hessian, plain.hessian, exact.hessian, f"the Hessian in blocks of {block}")
+        what = f"the Hessian of {name} in blocks of {block}"
+        agree(hessian, plain.hessians[name], exact.hessians[name], what)
         assert (hessian == hessian.T).all() or not np.isfinite(hessian).all()
-        product = module.bind_hvp(data, block=block)
+        product = module.bind_hvp(data, name, block)
         product(theta + 0.5, v)
-        agree(product(theta, v), plain.hvp, exact.hvp, f"the Hessian in blocks of {block} times a direction")
+        agree(product(theta, v), plain.hvps[name], exact.hvps[name], f"{what} times a direction")
     if "jvp" not in kinds:
         return
     shapes = {name: value.shape for name, value in module.predict(theta, data).items()}
@@ -171,6 +177,49 @@ def _agrees(module: types.ModuleType, plain: Exactly, exact: Exactly, kinds: Seq
             if np.isfinite(pulled).all() and np.isfinite(precisely[name].astype(np.float64)).all():
                 scale = 1e-6 + np.abs(jacobian[name]).max(initial=0) * np.abs(u).sum()
                 assert np.abs(np.tensordot(u, jacobian[name], u.ndim) - pulled).max(initial=0) <= 1e-6 * scale
+
+
+FEW = "axis k: 3\nbatch n\ninput x[n]\ninput q\nparam w[k] = 0.3\n"
+"""What stands along the rows and `k` has more elements than the data: a Hessian forms it anew in each block of rows."""
+
+FOUND = {
+    "every other row of what each block forms": "minimize sum[n, k](w^3 * cos(x * index[k])[n = ::2])",
+    "fewer rows than there are": "minimize sum[n, k](w^3 * cos(x[n = 1:] * index[k]))",
+    "rows sorted": "minimize sum[n, k](w^3 * index[n] * sort[n](cos(x * index[k])))",
+    "matrices over the rows": (
+        "M = where(index[n] == index[n'], 2 + tanh(x * index[k]), 0)\nminimize sum(w^3 * log(det[n, n'](M)))"
+    ),
+    "numbers along pairs of rows": (
+        "minimize sum[k](w^3) * log(det[n, n'](where(index[n] == index[n'], 2, tanh(q) / size[n])))"
+    ),
+    "several objectives": "minimize a = sum(w^2 * q)\nmaximize b = sum(sin(w)) over w\noutput o = w * x",
+}
+
+
+@pytest.mark.parametrize("text", FOUND.values(), ids=FOUND)
+def test_found_by_generated_models(text: str) -> None:
+    everything_agrees(f"{FEW}{text}\n")
+
+
+def test_a_jacobian_through_a_scan_that_lacks_an_axis_of_the_output() -> None:
+    step = "    s = tanh(s + sum[t](a * (w + s)))\n    yield s\n"
+    everything_agrees(
+        f"axis v: 4, k: 3, t: 2\nparam w[t] = 0.3, b[k] = 0.2\ninput a[t]\nr = scan v with s = 0.5:\n{step}"
+        "minimize sum(w^2)\noutput o = b - mean[v](r)\n"
+    )
+
+
+def test_what_a_scan_is_in_prediction_alone() -> None:
+    step = "    s = tanh(s + (if training then w * a else a))\n    yield s\n"
+    everything_agrees(
+        f"axis v: 4\nparam w = 0.3\ninput a[v]\nr = scan v with s = tanh(w):\n{step}"
+        "minimize w^2 + sum(r)\noutput o = sum(r) > 0\n"
+    )
+
+
+def test_a_direction_lies_in_memory_as_its_parameter_was_written() -> None:
+    objective = "sin(flatten[(k, k') -> f](M)) * flatten[(k, k') -> f](cos(M[k -> k', k' -> k]))"
+    everything_agrees(f"axis k: 3\nparam M[k', k]\nminimize sum({objective})\n")
 
 
 PARTS, SIZE = 10, 8

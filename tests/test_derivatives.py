@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from .harness import ALL_OFF, compiled, distance
+from .test_properties import everything_agrees
 
 Array = npt.NDArray[Any]
 
@@ -87,3 +88,11 @@ def test_a_value_and_what_it_is_differentiated_by_may_have_the_same_axes(axes: s
     theta = module.initial(data)
     for value in module.predict(theta, data).values():
         assert distance(value, np.full_like(value, 4 * 0.49 / np.cosh(0.49) ** 2)) <= TOLERANCE
+
+
+@pytest.mark.parametrize("call", ["jvp[h](sin(h) * q, b)", "vjp[h](sin(h) * q, b)", "sum(jacobian[h](sin(h) * q))"])
+@pytest.mark.parametrize("axes", ["", "[k]"])
+def test_a_computed_value_and_a_cotangent_of_its_axes_are_two(call: str, axes: str) -> None:
+    everything_agrees(
+        f"axis k: 3\ninput q{axes}\nparam w{axes} = 0.3, b{axes} = 0.2\nh = 2 * w\nminimize sum({call})^2\n"
+    )

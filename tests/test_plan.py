@@ -30,6 +30,7 @@ from gradc.compiler.plan import TIMES, Plan, make_plan
 from gradc.compiler.source import Source
 
 from .harness import ALL_OFF, Truth, compiled, distance, sample, start
+from .test_properties import everything_agrees
 
 pytestmark = pytest.mark.simplified
 
@@ -158,6 +159,14 @@ def test_no_value_is_needed_before_its_time(name: str) -> None:
 )
 def test_rows_are_cut_only_where_each_stands_alone(text: str, cut: bool) -> None:
     assert (plan_of(f"input x[n], y[n], t[n]: n\nparam w = 1\n{text}\n").rows == "n") is cut
+
+
+@pytest.mark.parametrize("value", ["x[k -> k']", "cos(x)[k -> k']", "cos(x[k -> k'])"])
+def test_rows_lead_where_a_scan_goes_along_another_axis(value: str) -> None:
+    everything_agrees(
+        "batch n\naxis k: 3\ninput x[k, n]\nparam w[k] = 0.3\nr = scan k with s = 0.5:\n    s = tanh(s * w)\n"
+        f"    yield s\nminimize sum(r)\noutput o = sin({value} * w[k -> k'])\n"
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- done once at bind
@@ -557,12 +566,12 @@ output whole = none, wide = none * x, ends = sums + tops, parts = shares
 @pytest.mark.parametrize("without", [(), ALL_OFF], ids=["simplified", "plain"])
 def test_an_axis_that_a_folded_number_takes_away_still_counts(without: tuple[str, ...]) -> None:
     """`xlogy(0, p)` is 0 from lowering on, if no pass has seen it before, and what it is multiplied by is gone."""
-    everything_agrees(FOLDED, without)
+    is_the_references(FOLDED, without)
 
 
 @pytest.mark.parametrize("without", [(), ALL_OFF], ids=["simplified", "plain"])
 def test_an_axis_that_an_index_loses_is_summed(without: tuple[str, ...]) -> None:
-    everything_agrees(
+    is_the_references(
         """axis j: 2, v: 4
 input x[n]
 param e[v] ~ he(), c[j] ~ he()
@@ -572,7 +581,7 @@ minimize mean((x * e)[v = argmax[v](c - e - c)] * c)
     )
 
 
-def everything_agrees(text: str, without: tuple[str, ...]) -> None:
+def is_the_references(text: str, without: tuple[str, ...]) -> None:
     """Loss, gradient and outputs are the reference's."""
     of, module = compiled(text, without=without)
     data = sample(module)

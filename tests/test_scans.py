@@ -17,6 +17,7 @@ from gradc.compiler.source import ModelError
 
 from .harness import ALL_OFF, aligned, compiled, distance, sample, start
 from .reference.scans import CASES, values
+from .test_properties import everything_agrees
 
 STORED = json.loads((Path(__file__).parent / "reference" / "scans.json").read_text())
 NEAR = 1e-10
@@ -232,3 +233,12 @@ minimize mean(s^2)
     with pytest.raises(ModelError) as caught:
         compiled(text)
     assert len(caught.value.diagnostics) == 1
+
+
+def test_a_remark_needs_no_length() -> None:
+    """The line of the model that is told beside a value may name an axis that nothing computed has."""
+    everything_agrees(
+        "axis k: 3, v: 2\ninput x[n, k]\nparam w[k] = 0.3, b = 0.2\n"
+        "r, q = scan k with s = 0.5 * ones[n], t = tanh(b) * ones[v]:\n    s = tanh(s + w)\n    t = tanh(t * w)\n"
+        "    yield w, sum[v](t * b)\nminimize sum(sin(q))\n"
+    )

@@ -54,6 +54,7 @@ from gradc.compiler.syntax import parse
 
 from .generate import models
 from .harness import Truth, compiled, distance, sample, start
+from .test_properties import everything_agrees
 
 pytestmark = pytest.mark.simplified
 
@@ -256,6 +257,14 @@ def test_a_scatter_of_a_broadcast_counts_the_axes_that_are_gone() -> None:
     wide = graph.scatter(g, graph.map(_0 + _1, [t, graph.index(j)]), k, [n, j])
     assert isinstance(wide, Scatter)
     assert graph.remake(wide, [g, t]) is placed
+
+
+def test_what_goes_to_one_place_is_summed_before() -> None:
+    """An index that turns out not to depend on an axis: all of the gradient along it goes where the index says."""
+    everything_agrees(
+        "axis k: 3, j: 2\ninput x[j]\nparam w[k] = 0.3, z[j] = 0.4\nh = exp(z) * x\n"
+        "minimize sum(sin(w)[k = argmax[k](h - x - h + w + x)] * z)\n"
+    )
 
 
 def test_a_scattered_scalar_moves_out() -> None:

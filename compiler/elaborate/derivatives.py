@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from .. import tree
-from ..derivatives import copies, gradient, hessian, hvp, instead, jacobian, jvp, vjp
+from ..derivatives import VARIABLE, copies, gradient, hessian, hvp, instead, jacobian, jvp, vjp
 from ..graph import Axis, Constant, Graph, Leaf, Node, Program, Relabel, Stop, people, reachable
 from ..source import Span
 from .mistakes import Mistake, counted, in_words, names, shown, written
@@ -22,10 +22,6 @@ MOST = 30_000
 """The most nodes that the derivatives of a model may make, and"""
 OF_EACH = 3
 """about how many one makes for each that it goes through."""
-
-VARIABLE = "0variable"
-"""The name of what stands for a named value while it is differentiated by. No value of a model has this name, nor has a
-seed, which may have the same axes."""
 
 
 @dataclass(frozen=True, slots=True)

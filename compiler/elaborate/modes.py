@@ -50,19 +50,25 @@ def _elaborated(
 
 
 def joined(training: Program, prediction: Program) -> Program:
-    """Objectives of the one, outputs and metrics of the other; each named value as it is needed, twice if in both."""
+    """Objectives of the one, outputs and metrics of the other; each named value as it is needed, twice if in both.
+
+    Of a scan's body what differs from step to step is named, which a value may do in one of them only.
+    """
     needed = _below([o.value for o in training.objectives] + [n for o in training.objectives for _, n in o.updates])
     predicted = _below([node for _, node in (*prediction.outputs, *prediction.metrics)])
     other = dict(prediction.named)
     named: list[tuple[str, Node]] = []
     both: list[tuple[str, Node]] = []
     for name, node in training.named:
-        differs = other[name] is not node and other[name].id in predicted
+        there = other.pop(name, node)
+        differs = there is not node and there.id in predicted
         if differs and node.id in needed:
-            both.append((name, other[name]))
-        named.append((name, other[name] if differs and node.id not in needed else node))
+            both.append((name, there))
+        named.append((name, there if differs and node.id not in needed else node))
+    named += [(name, node) for name, node in other.items() if node.id in predicted]
     return replace(
         training,
+        spans={**prediction.spans, **training.spans},
         outputs=prediction.outputs,
         metrics=prediction.metrics,
         named=tuple(named),

@@ -11,7 +11,7 @@ import bisect
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy
@@ -674,9 +674,9 @@ class Writer:
         if signature.seeded:
             lines.append("        seeds = _read_seeds(seeds, lengths)")
         inner: list[str] = []
-        text = "\n".join(
+        text = _code(
             [
-                *(line for line in routine.fixed_lines if not line.startswith("#")),
+                *routine.fixed_lines,
                 *routine.late_lines,
                 *routine.allocations.values(),
                 *routine.block_definitions.values(),
@@ -747,13 +747,13 @@ class Writer:
     def _note_lengths(self, routine: Routine, ending: Sequence[str]) -> None:
         """The lengths that the call's lines speak of are fixed values like others."""
         places = routine.scalar_parameters.values()
-        text = "\n".join([*(line for _, _, line in routine.call_lines), *ending, *places])
+        text = _code([*(line for _, _, line in routine.call_lines), *ending, *places])
         for name in routine.lengths.values():
             if re.search(rf"\b{re.escape(name)}\b", text):
                 routine.used["fixed"][name] = None
 
     def _length_lines(self, routine: Routine, lines: Sequence[str]) -> list[str]:
-        text = "\n".join(lines)
+        text = _code(lines)
         return [
             f"{name} = self._lengths[{_quoted(symbol)}]"
             for symbol, name in routine.lengths.items()
@@ -851,6 +851,12 @@ class Writer:
 
 
 # ------------------------------------------------------------------------------------------------------------- the face
+
+
+def _code(lines: Iterable[str]) -> str:
+    """The lines without remarks: a line of the model may speak of an axis that what is computed has no longer."""
+    each = (line for chunk in lines for line in chunk.split("\n"))
+    return "\n".join(line for line in each if not line.lstrip().startswith("#"))
 
 
 def _is_zero(node: Node) -> bool:

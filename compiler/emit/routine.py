@@ -41,7 +41,7 @@ from ..graph import (
     Steps,
     Stop,
 )
-from ..plan import Buffer, Plan, is_diagonal
+from ..plan import Buffer, Plan, as_written, is_diagonal, rows_first
 from . import arrays, products
 from .arrays import KINDS
 from .loops import write_scan
@@ -388,24 +388,17 @@ class Routine:
                 raise TypeError(type(node).__name__)
 
     def _written(self, node: Leaf) -> tuple[Axis, ...]:
-        program = self.plan.program
-        written = {item.leaf.id: item.axes for item in program.inputs}
-        written |= {item.leaf.id: item.axes for item in (*program.parameters, *program.tangents)}
-        written |= {item.leaf.id: item.axes for item in program.states}
-        # Noise is drawn into an array of ours: its rows lead.
-        written |= {i.leaf.id: tuple(sorted(i.axes, key=lambda a: a.name != program.rows)) for i in program.noise}
-        written |= {leaf.id: program.shown(leaf.axes) for leaf in program.cotangents}
-        return written.get(node.id, node.axes)
+        return as_written(self.plan.program).get(node.id, node.axes)
 
     def _rows_first(self, node: Node) -> None:
         """An input whose rows do not lead is turned round once."""
         ref, rows = self.bound[node.id], self.plan.rows
         if rows is not None and rows in ref.layout and ref.layout[0] != rows:
-            turned = list(node.axes)
+            turned = rows_first(node.axes, rows)
             turn = ", ".join(str(ref.layout.index(axis.name)) for axis in turned)
             name = self.names.fresh(f"{ref.text}_by_rows")
             self.say(f"{name} = {self.use('ascontiguousarray')}({ref.text}.transpose({turn}))")
-            self.bound[node.id] = Ref(name, tuple(turned), "fixed")
+            self.bound[node.id] = Ref(name, turned, "fixed")
 
     def dtype_of(self, node: Node) -> str:
         """The type of the node's array, as text."""

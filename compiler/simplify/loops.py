@@ -66,7 +66,7 @@ RULES: tuple[Rule, ...] = (BEFORE, BEHIND, TOTAL, KEPT)
 
 def simplify_loops(program: Program, rewrites: Rewrites | None = None) -> Program:
     """The program with as little as possible inside of its scans."""
-    regions = Regions([*program.roots(), *(node for _, node in program.named)])
+    regions = Regions(program.everything())
     if not regions.scans:
         return program
     passed = _Loops(program.graph, regions, rewrites or Rewrites())
