@@ -569,6 +569,14 @@ def test_an_axis_that_a_folded_number_takes_away_still_counts(without: tuple[str
     is_the_references(FOLDED, without)
 
 
+def test_what_is_left_of_a_count_is_a_number() -> None:
+    """NumPy's cosine of a truth value is of half precision."""
+    everything_agrees(
+        "axis j: 2, k: 3\nparam w = 0.7\nsteps = scan k with h = 0.5:\n    h = h * cos(mean[j](h * ones[j] > w - 1))\n"
+        "    yield h\nminimize sum((steps - w)^2)\n"
+    )
+
+
 @pytest.mark.parametrize("without", [(), ALL_OFF], ids=["simplified", "plain"])
 def test_an_axis_that_an_index_loses_is_summed(without: tuple[str, ...]) -> None:
     is_the_references(
