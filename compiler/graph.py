@@ -492,7 +492,7 @@ class Graph:
         return self._make(Map, axes, _dtype(expression, kept), tuple(kept), expression=expression)
 
     def contract(self, operands: Sequence[Node], summed: Iterable[Axis]) -> Node:
-        """The sum over `summed` of the product; an axis that no operand has counts as its length, and what holds as 1."""
+        """The sum over `summed` of the product; an axis that no operand has counts as its length."""
         # What is left of a sum may be its operand, and truth values have sums of their own.
         operands = [self.map(functions.as_float(placeholder(0)), [o]) if o.dtype == "bool" else o for o in operands]
         present = {name for operand in operands for name in operand.names}

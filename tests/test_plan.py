@@ -569,12 +569,23 @@ def test_an_axis_that_a_folded_number_takes_away_still_counts(without: tuple[str
     is_the_references(FOLDED, without)
 
 
+COUNTED = """axis k: 3, j: 2
+axis s like k
+input u[n, t]
+param z[j] < 2 = -1, o = 1
+first, same = scan k with h = 0.5 * ones[n]:
+    h = h * cos(o)
+    yield h, o - tanh(o)
+second = scan t with h = 0.5:
+    h = h * cos(mean[k'](sum[s, j]((o * same[k -> s] - z) * h) - same[k -> k'] > 0))
+    yield h
+minimize sum(second) + sum(z^2)
+"""
+
+
 def test_what_is_left_of_a_count_is_a_number() -> None:
     """NumPy's cosine of a truth value is of half precision."""
-    everything_agrees(
-        "axis j: 2, k: 3\nparam w = 0.7\nsteps = scan k with h = 0.5:\n    h = h * cos(mean[j](h * ones[j] > w - 1))\n"
-        "    yield h\nminimize sum((steps - w)^2)\n"
-    )
+    everything_agrees(COUNTED)
 
 
 @pytest.mark.parametrize("without", [(), ALL_OFF], ids=["simplified", "plain"])
