@@ -225,6 +225,7 @@ OF_OBJECTIVES = ("grad", "hvp", "hessian")
 @dataclass(frozen=True)
 class Derived:
     """A derivative of a program by its unconstrained parameters: `kind` as in KINDS, `of` an objective or the outputs.
+    Of an objective that is maximized it is `negated`.
 
     The parts are the `pullback` of `program`, which computes nothing else. A part has the name of a parameter in an
     `hvp`, of two with a space between in a `hessian`, of an output in a `jvp`, of an output and a parameter in a
@@ -234,17 +235,19 @@ class Derived:
     kind: str
     of: str | None
     program: Program
+    negated: bool = False
 
 
 def derived(program: Program, kind: str) -> list[Derived]:
     """The derivatives of that kind of a differentiated program: for each objective, or one for all outputs."""
-    if kind == "hessian":
-        return [Derived(kind, o.name, _alone(program, _hessian(program, o))) for o in program.objectives]
-    if kind == "hvp":
-        tangents = _tangents(program)
-        return [
-            Derived(kind, o.name, _alone(program, _hvp(program, o, tangents), tangents)) for o in program.objectives
-        ]
+    if kind in ("hvp", "hessian"):
+        tangents = _tangents(program) if kind == "hvp" else ()
+        found = []
+        for objective in program.objectives:
+            parts = _hvp(program, objective, tangents) if tangents else _hessian(program, objective)
+            alone = _alone(program, parts, tangents)
+            found.append(Derived(kind, objective.name, alone, objective.sense == "maximize"))
+        return found
     graph, by = program.graph, [p.leaf for p in program.parameters]
     outputs = [(name, node) for name, node in program.outputs if name in {leaf.name for leaf in program.cotangents}]
     if kind == "jvp" and outputs:

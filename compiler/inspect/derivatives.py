@@ -91,24 +91,33 @@ def _labels(item: Derived, key: str) -> tuple[str, str, str]:
     """Of what the part is a derivative, and its label as text and as LaTeX."""
     by_name = {p.name: p for p in item.program.parameters}
     words = key.split(" ")
+    of, named = _differentiated(item)
     if item.kind == "hessian":
         assert item.of is not None
         first, second = (by_name[word] for word in words)
         to = copies(second.leaf.axes, first.leaf.names)
         left, right = _variable(first), _variable(second, to)
         below = rf"\partial {latex(left, {})} \, \partial {latex(right, {})}"
-        label = f"d^2 {item.of}/(d {leaf(left)} d {leaf(right)})"
-        return item.of, label, rf"\frac{{\partial^2 {letters(item.of)}}}{{{below}}}"
+        label = f"d^2 {of}/(d {leaf(left)} d {leaf(right)})"
+        return item.of, label, rf"\frac{{\partial^2 {named}}}{{{below}}}"
     if item.kind == "hvp":
         assert item.of is not None
         left = _variable(by_name[key])
-        above = rf"\partial \left(\nabla {letters(item.of)} \cdot v\right)"
-        return item.of, f"d (d {item.of} * v)/d {leaf(left)}", rf"\frac{{{above}}}{{\partial {latex(left, {})}}}"
+        above = rf"\partial \left(\nabla {named} \cdot v\right)"
+        return item.of, f"d (d {of} * v)/d {leaf(left)}", rf"\frac{{{above}}}{{\partial {latex(left, {})}}}"
     if item.kind == "jacobian":
         left = _variable(by_name[words[1]])
         shown = rf"\frac{{\partial {letters(words[0])}}}{{\partial {latex(left, {})}}}"
         return words[0], f"d {words[0]}/d {leaf(left)}", shown
     return key, f"d {key} * v", rf"\nabla {letters(key)} \cdot v"
+
+
+def _differentiated(item: Derived) -> tuple[str, str]:
+    """The objective as text and as LaTeX; of one that is maximized the negative is minimized."""
+    if item.of is None:
+        return "", ""
+    name = letters(item.of)
+    return (f"(-{item.of})", rf"\left(-{name}\right)") if item.negated else (item.of, name)
 
 
 def _variable(parameter: Parameter, to: dict[str, str] | None = None) -> Named | Free:
