@@ -3,7 +3,7 @@
 Each figure is the median over fresh processes of `gradc compile`, from the start of Python to the written module: what
 a user waits for. A chain has layers that all differ, in their numbers and in their functions by turns, so that nothing
 is the same formula twice by design; layers alike are one function with one set of parameters, applied again and again;
-the sum is the widest expression that the language takes in.
+the sum is the widest expression that the language takes in. A scan is an LSTM, whose steps are a loop in the module.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ THERMOMETER = Path(__file__).parents[1] / "examples" / "thermometer" / "thermome
 LAYERS = (10, 100, 1000)
 ALIKE = (10, 100, 1000, 10_000)
 TERMS = 5000
+STEPS = (10, 1000)
 LINKS = (
     "tanh({})",
     "sin({})",
@@ -57,6 +58,16 @@ def wide(terms: int) -> str:
     return f"input x[n]\nparam w = 1\nminimize mean(({' + '.join(f'w * x^{i % 7}' for i in range(terms))} - x)^2)\n"
 
 
+def recurrent(steps: int) -> str:
+    """An LSTM over that many steps, and the square of its states."""
+    return f"""use nn.LSTM
+axis t: {steps}, d: 8, m: 16
+input x[n, t, d]
+cell = LSTM[t, d, m]
+minimize mean(cell(x)^2)
+"""
+
+
 def compiled(model: Path, times: int) -> float:
     """Seconds of a whole process, the median."""
     command = [sys.executable, "-m", "gradc", "compile", str(model), "-o", "-"]
@@ -77,6 +88,9 @@ def main() -> None:
                 more = f"{(taken - before[1]) / (layers - before[0]) * 1e3:.1f}" if before else ""
                 rows.append([title.format(layers), f"{taken:.2f}", f"{taken / layers * 1e3:.1f}", more])
                 before = layers, taken
+        for steps in STEPS:
+            model.write_text(recurrent(steps), encoding="utf-8")
+            rows.append([f"LSTM of {steps:,} steps", f"{compiled(model, 5):.2f}", "", ""])
         model.write_text(wide(TERMS), encoding="utf-8")
         taken = compiled(model, 3)
         rows.append([f"sum of {TERMS:,} terms", f"{taken:.2f}", f"{taken / TERMS * 1e3:.2f}", ""])

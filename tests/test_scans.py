@@ -79,6 +79,14 @@ def loss_of(text: str, lengths: dict[str, int] | None = None) -> float:
     return float(module.bind(data)(start(module, data, spread=0.0))[0])
 
 
+def test_a_thousand_steps_are_no_more_text_than_ten() -> None:
+    """Nor more nodes, so that they compile in the same time."""
+    text = "use nn.LSTM\naxis t: {}, d: 3, m: 4\ninput x[n, t, d]\ncell = LSTM[t, d, m]\nminimize mean(cell(x)^2)\n"
+    few, many = (compiled(text.format(steps))[0] for steps in (10, 1000))
+    assert len(few.module.splitlines()) == len(many.module.splitlines())
+    assert len(few.program.graph.nodes) == len(many.program.graph.nodes)
+
+
 def test_what_is_carried_grows_axes() -> None:
     """It starts as a number, and is an array from the first step on."""
     body = "    h = 0.5 * h + x * w\n    yield h\nminimize sum(s)\n"
