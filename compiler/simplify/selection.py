@@ -33,6 +33,9 @@ from .uses import Uses
 
 _0, _1 = placeholder(0), placeholder(1)
 
+MOST_PARTS = 64
+"""Parts along an axis that are put side by side."""
+
 
 def _read(node: Node, graph: Graph, uses: Uses) -> Node | None:
     if not isinstance(node, Slice | Gather):
@@ -157,6 +160,8 @@ def _placed(node: Node, graph: Graph, uses: Uses) -> Node | None:
 
 
 def _side_by_side(node: Node, graph: Graph, uses: Uses) -> Node | None:
+    if not any(isinstance(operand, PlaceSlice) for operand in node.operands):
+        return None
     terms = _terms(node, uses)
     groups: dict[Axis, dict[int, list[Node]]] = {}
     for term in terms:
@@ -173,16 +178,17 @@ def _side_by_side(node: Node, graph: Graph, uses: Uses) -> Node | None:
 
 
 def _terms(node: Node, uses: Uses) -> list[Node]:
-    """What is added up, in the sums that nothing else reads too; nothing where the node is no sum."""
-    if not isinstance(node, Map) or not node.expression.is_Add:
-        return []
-    if not all(term.is_Symbol for term in node.expression.args):
-        return []
-    return [
-        term
-        for operand in node.operands
-        for term in ((not uses.shared(operand) and _terms(operand, uses)) or [operand])
-    ]
+    """What is added up, in the sums that nothing else reads too; nothing where the node is no sum, or a long one."""
+    found: list[Node] = []
+    waiting = [node]
+    while waiting and len(found) + len(waiting) <= MOST_PARTS:
+        term = waiting.pop()
+        inner = isinstance(term, Map) and term.expression.is_Add and all(t.is_Symbol for t in term.expression.args)
+        if inner and (term is node or not uses.shared(term)):
+            waiting += reversed(term.operands)
+        else:
+            found.append(term)
+    return [] if waiting or found == [node] else found
 
 
 SELECTIONS: tuple[tuple[Rule, Callable[[Node, Graph, Uses], Node | None]], ...] = (
