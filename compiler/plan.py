@@ -446,7 +446,8 @@ def _allocate(
                 if each.id in own:
                     buffers[each.id] = Buffer(f"sum_{each.id}", each.axes, each.dtype, False)
                 elif free.get(key):
-                    buffers[each.id] = replace(free[key].pop(), axes=each.axes)
+                    taken = free[key].pop()
+                    buffers[each.id] = taken if taken.axes == each.axes else replace(taken, axes=each.axes)
                 else:
                     by_rows = memory.rows is not None and section == "block"
                     buffers[each.id] = Buffer(f"{prefix}{count}", each.axes, each.dtype, by_rows)

@@ -25,7 +25,7 @@ from gradc.compiler.pipeline import compile_model
 from gradc.compiler.source import ModelError, Source
 from tests.harness import load, sample
 
-SECONDS = 2.0
+SECONDS = 3.0
 """Of a processor on which SymPy is imported in a quarter of a second: what is slower, or busy, gets as much more."""
 IMPORT = 0.25
 MEGABYTES = 500.0
@@ -140,10 +140,10 @@ def test_what_may_blow_up(name: str, tmp_path: Path) -> None:
 
 
 def test_a_sum_of_5000_different_terms(tmp_path: Path) -> None:
-    """Each with a number of its own; it takes 2.0 s where a sum of like terms takes 1.2."""
+    """Each with a number of its own; it takes half as long again as a sum of like terms."""
     path = tmp_path / "a.model"
     path.write_text(model(" + ".join(f"w * x - {i}.5" for i in range(5000))), encoding="utf-8")
-    within_limits(path, None, 3.0)
+    within_limits(path, None, 4.5)
 
 
 def test_a_file_of_50_megabytes(tmp_path: Path) -> None:
