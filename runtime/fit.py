@@ -79,13 +79,20 @@ def fit(
         raise NothingToDifferentiate(None, tuple(session.module.OUTPUTS))
     rows = next(iter(session.objectives.values())).rows
     history = {name: np.empty(epochs) for name in session.objectives}
-    if chosen.evaluates and (accumulate > 1 or len(session.objectives) > 1):
-        what = "minibatches" if accumulate > 1 else "objectives"
-        raise ValueError(f"{type(chosen).__name__} looks at several points in a step, of one loss: no several {what}")
+    check(session, chosen, accumulate)
     training = _Training(session, chosen, history, seed, start, after, schedule, (clip_norm, clip_value))
     whole = batch is None or rows is None or batch >= rows
     steps = training.full() if whole else training.minibatches(batch or 1, rows or 1, accumulate)
     return Fit(session.theta.copy(), history, steps)
+
+
+def check(session: Session, optimizer: Optimizer, accumulate: int = 1) -> None:
+    """Raises ValueError where the optimiser cannot take steps of several minibatches, or of several objectives."""
+    if optimizer.evaluates and (accumulate > 1 or len(session.objectives) > 1):
+        what = "minibatches" if accumulate > 1 else "objectives"
+        raise ValueError(
+            f"{type(optimizer).__name__} looks at several points in a step, of one loss: no several {what}"
+        )
 
 
 def order(seed: int, epoch: int, rows: int) -> Array:

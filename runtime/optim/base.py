@@ -23,8 +23,8 @@ Array = npt.NDArray[Any]
 Group = dict[str, Any]
 Patterns = str | Iterable[str]
 
-PIECE = 1 << 14
-"""Numbers of a piece: with the gradient, what is kept and the scratch, it fits into a cache of a megabyte."""
+PIECE = 1 << 16
+"""Numbers of a piece. Much fewer, and the calls cost more than they do; many more, and the scratch leaves the cache."""
 
 
 @dataclass(eq=False)
