@@ -38,7 +38,7 @@ BEGIN = inspect.Parameter("at", inspect.Parameter.KEYWORD_ONLY, annotation="int"
 """The option that every schedule has here: the epoch with which it begins, after another."""
 
 LENGTHS = {"CosineAnnealingLR": "T_max", "OneCycleLR": "total_steps"}
-"""The option that is the length of the training where it is not given."""
+"""The option that is what is left of the training where it is not given."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def optimizer(word: str, given: Mapping[str, Any]) -> Choice:
 
 
 def schedules(words: Sequence[str], epochs: int) -> list[Choice]:
-    """The schedules in their order, all their options given; a length that is not said is that of the training."""
+    """The schedules in their order; a length that is not said is what is left of the training."""
     from gradc.runtime.schedules import SCHEDULES as CLASSES
 
     found = []
@@ -87,7 +87,7 @@ def schedules(words: Sequence[str], epochs: int) -> list[Choice]:
         at = options.pop("at", None)
         length = LENGTHS.get(name)
         if length is not None and length not in options and "epochs" not in options:
-            options[length] = epochs
+            options[length] = max(1, epochs - (at or 0))
         for key, option in known.items():
             if option.default is option.empty and key not in options:
                 raise usage(

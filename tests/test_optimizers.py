@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
+import re
 import tracemalloc
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -393,3 +395,16 @@ def test_lbfgs_finds_a_minimum() -> None:
     session = Session(module, {})
     fit(session, gradc.LBFGS(session, line_search_fn="strong_wolfe", max_iter=100, tolerance_change=1e-15), epochs=2)
     np.testing.assert_allclose(session.theta, 1, rtol=1e-6)
+
+
+def test_the_document_has_every_option() -> None:
+    """The table of docs/optimisers.md: names and defaults, in the order of the signatures."""
+    text = (Path(__file__).parents[1] / "docs" / "optimisers.md").read_text(encoding="utf-8")
+    for name, optimizer_class in OPTIMIZERS.items():
+        (row,) = re.findall(rf"^\| `{name}` \| `(.*)` \|$", text, re.MULTILINE)
+        call = ast.parse(f"f({row})", mode="eval").body
+        assert isinstance(call, ast.Call)
+        written = {key.arg: ast.literal_eval(key.value) for key in call.keywords}
+        left_out = ("session", "params", "maximize")
+        known = inspect.signature(optimizer_class).parameters
+        assert written == {key: option.default for key, option in known.items() if key not in left_out}

@@ -36,8 +36,7 @@ EPILOG = """\
 examples:
   gradc train thermometer.model --data thermometer.csv --epochs 1000 --lr 1e-2 --out fitted
   gradc train digits.model --data train.npz --epochs 20 --batch 50 --lr 0.1 --momentum 0.9 --out fitted
-  gradc train digits.model --data train.npz --epochs 20 --batch 50 --optimizer adamw:betas=0.9,0.99 \\
-      --schedule linear:total_iters=5 --schedule cosine:T_max=15,at=5 --clip-norm 1 --out fitted
+  gradc train digits.model --data train.npz --optimizer adamw:betas=0.9,0.99 --schedule cosine --out fitted
   gradc train logistic.model --data loans.csv --map x=income,debt,age,savings --map y=repaid --out fitted
   gradc train transfer.model --data train.npz --from body.npz --lr 0.5 --out fitted
 
@@ -88,7 +87,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--clip-norm", type=options.not_negative, metavar="MOST", help="scale a gradient of a larger norm to this one"
     )
     group.add_argument(
-        "--clip-value", type=options.not_negative, metavar="MOST", help="bound each number of a gradient by ±MOST"
+        "--clip-value",
+        type=options.not_negative,
+        metavar="MOST",
+        help="bound each number of a gradient",
     )
     group.add_argument(
         "--accumulate",
