@@ -9,7 +9,7 @@ gradient that is not finite stops the loop with the last good parameters in plac
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,6 +119,7 @@ class _Training:
         self.watch = _Watch(self.session)
         self.noise, self.states = bool(module.NOISE), bool(module.STATES)
         self.clips = self.clip != (None, None)
+        self.total = np.empty_like(self.session.grad)
 
     @property
     def epochs(self) -> int:
@@ -130,30 +131,29 @@ class _Training:
         session = self.session
         if self.noise:
             objective.draw(self.seed, number)
-        with np.errstate(all="ignore"):
-            loss, _ = objective(session.theta, session.grad)
-            self.watch.look(name, float(loss), number, epoch)
-            if self.states:
-                objective.advance(session.theta)
-        return float(loss)
+        found, _ = objective(session.theta, session.grad)
+        loss = float(found)
+        self.watch.look(name, loss, number, epoch)
+        if self.states:
+            objective.advance(session.theta)
+        return loss
 
     def move(self, name: str, objective: Any, loss: float) -> None:
         """The optimiser's step, by the session's gradient."""
         session, over = self.session, self.session.module.OBJECTIVES[name]["over"]
-        with np.errstate(all="ignore"):
+        if self.clips:
+            self.clipped(over)
+        if not self.optimizer.evaluates:
+            self.optimizer.descend(session.grad, over)
+            return
+
+        def again() -> float:
+            found, _ = objective(session.theta, session.grad)
             if self.clips:
                 self.clipped(over)
-            if not self.optimizer.evaluates:
-                self.optimizer.descend(session.grad, over)
-                return
+            return float(found)
 
-            def again() -> float:
-                found, _ = objective(session.theta, session.grad)
-                if self.clips:
-                    self.clipped(over)
-                return float(found)
-
-            self.optimizer.descend(session.grad, over, loss, again)
+        self.optimizer.descend(session.grad, over, loss, again)
 
     def clipped(self, over: Collection[str]) -> None:
         """Bound the gradient of what the objective trains."""
@@ -221,10 +221,11 @@ class _Training:
         """Steps with a look at the loss and the gradient of each."""
         objectives = self.session.objectives
         for epoch in range(first, stop):
-            for turn, (name, objective) in enumerate(objectives.items()):
-                number = (self.start + epoch) * len(objectives) + turn
-                loss = self.history[name][epoch] = self.evaluate(name, objective, number, self.start + epoch)
-                self.move(name, objective, loss)
+            with np.errstate(all="ignore"):
+                for turn, (name, objective) in enumerate(objectives.items()):
+                    number = (self.start + epoch) * len(objectives) + turn
+                    loss = self.history[name][epoch] = self.evaluate(name, objective, number, self.start + epoch)
+                    self.move(name, objective, loss)
             self.done(epoch)
 
     # --- minibatches
@@ -235,31 +236,39 @@ class _Training:
         names = list(session.objectives)
         cuts = _Cuts(session, batch, rows)
         groups = [cuts.places[i : i + accumulate] for i in range(0, len(cuts.places), accumulate)]
-        total = np.empty_like(session.grad) if accumulate > 1 else None
         number = self.start * len(cuts.places) * len(names)
         for epoch in range(self.epochs):
             cuts.shuffle(order(self.seed, self.start + epoch, rows))
             sums = dict.fromkeys(names, 0.0)
             for group in groups:
-                for turn, name in enumerate(names):
-                    if total is not None:
-                        total.fill(0.0)
-                    among = sum(place.stop - place.start for place in group)
-                    for i, place in enumerate(group):
-                        objective = cuts.bound(place)[name]
-                        loss = self.evaluate(name, objective, number + i * len(names) + turn, self.start + epoch)
-                        sums[name] += loss * (place.stop - place.start)
-                        if total is not None:
-                            np.multiply(session.grad, (place.stop - place.start) / among, session.grad)
-                            np.add(total, session.grad, total)
-                    if total is not None:
-                        np.copyto(session.grad, total)
-                    self.move(name, objective, loss)
+                with np.errstate(all="ignore"):
+                    for turn, name in enumerate(names):
+                        numbers = range(number + turn, number + turn + len(group) * len(names), len(names))
+                        sums[name] += self.together(name, cuts, group, numbers, self.start + epoch)
                 number += len(group) * len(names)
             for name, found in sums.items():
                 self.history[name][epoch] = found / rows
             self.done(epoch)
         return self.epochs * len(groups) * len(names)
+
+    def together(self, name: str, cuts: _Cuts, group: Sequence[slice], numbers: Sequence[int], epoch: int) -> float:
+        """A step of one objective by the mean of the gradients of some minibatches; the sum of their rows' losses."""
+        gradient, loss, seen = self.session.grad, 0.0, 0
+        for place, number in zip(group, numbers, strict=True):
+            objective = cuts.bound(place)[name]
+            size = place.stop - place.start
+            one = self.evaluate(name, objective, number, epoch)
+            loss += one * size
+            seen += size
+            if len(group) > 1:
+                np.multiply(gradient, size, gradient)
+                if seen > size:
+                    np.add(gradient, self.total, gradient)
+                np.copyto(self.total, gradient)
+        if len(group) > 1:
+            np.divide(gradient, seen, gradient)
+        self.move(name, objective, one)
+        return loss
 
 
 class _Cuts:

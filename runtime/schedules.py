@@ -82,7 +82,7 @@ class LRScheduler:
 
     def _set(self, rates: Sequence[float]) -> None:
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate
+            group["lr"] = float(rate)
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
     def _undo(self) -> None:

@@ -110,11 +110,12 @@ class Optimizer:
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Move more parameters, those that the patterns under "params" name and that no group has yet."""
         given = {name: value for name, value in group.items() if name != "params"}
+        plain = {name: v.item() if isinstance(v, np.generic) else v for name, v in (self.defaults | given).items()}
         for name in given:
             if name not in self.defaults:
                 raise ValueError(f"{type(self).__name__} has no option {name!r}; it has {', '.join(self.defaults)}")
         names = self._named(group["params"])
-        made = {"params": names, **self.defaults, **given}
+        made = {"params": names, **plain}
         self.check(made)
         self.param_groups.append(made)
         self._plans.clear()
@@ -139,7 +140,7 @@ class Optimizer:
     @lr.setter
     def lr(self, value: float) -> None:
         for group in self.param_groups:
-            group["lr"] = value
+            group["lr"] = float(value)
 
     # -------------------------------------------------------------------------------------------------------- steps
 

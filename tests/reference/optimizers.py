@@ -90,10 +90,11 @@ def _runs() -> list[Run]:
             found.append(Run(name, {"lr": 0.02}, groups))
             found.append(Run(name, {"lr": 0.01}, frozen=("head.b", "W")))
     found.append(Run("Rprop", {}, frozen=("head.b", "W")))
-    found.append(Run("LBFGS", {"lr": 0.3, "max_iter": 2}, frozen=("head.b", "W")))
+    found.append(Run("LBFGS", {"lr": 0.2, "max_iter": 2}, frozen=("head.b", "W")))
     search = {"line_search_fn": "strong_wolfe", "lr": 3, "max_iter": 1, "max_eval": 4, "history_size": 2}
     found.append(Run("LBFGS", search, frozen=("head.W", "head.b", "scale")))
-    found.append(Run("LBFGS", search, frozen=("head.b", "W")))
+    found.append(Run("LBFGS", {**search, "lr": 2, "max_eval": 3, "history_size": 3}, frozen=("head.b", "W")))
+    found.append(Run("LBFGS", {"line_search_fn": "strong_wolfe", "max_iter": 2}, frozen=("head.W",)))
     found.append(Run("Rprop", {"maximize": True}, times=-1.0))
     found.append(Run("Adam", {"lr": 0.02}, [(("head.b", "scale"), {"betas": (0.5, 0.5)})]))
     return found
