@@ -11,10 +11,10 @@ from ..session import Session
 from .base import Array, Cohort, Group, Optimizer, Patterns, Piece, not_negative, within
 
 
-def averaged(average: Array, keep: float, value: Array, scratch: Array) -> None:
-    """average = keep * average + (1 - keep) * value; `value` may be the scratch."""
+def averaged(average: Array, keep: Array, rest: Array, value: Array, scratch: Array) -> None:
+    """average = keep * average + rest * value, where rest is 1 - keep; `value` may be the scratch."""
     np.multiply(average, keep, average)
-    np.add(average, np.multiply(value, 1 - keep, scratch), average)
+    np.add(average, np.multiply(value, rest, scratch), average)
 
 
 class Adagrad(Optimizer):
@@ -46,12 +46,12 @@ class Adagrad(Optimizer):
     def _kept(self, group: Group) -> Mapping[str, float]:
         return {"sum": group["initial_accumulator_value"]}
 
-    def _rates(self, cohort: Cohort) -> tuple[float, float]:
+    def _rates(self, cohort: Cohort) -> tuple[float, ...]:
         group = cohort.group
         step = cohort.numbers["step"] = cohort.numbers.get("step", 0) + 1
         return group["lr"] / (1 + (step - 1) * group["lr_decay"]), group["eps"]
 
-    def _move(self, piece: Piece, gradient: Array, rates: tuple[float, float]) -> None:
+    def _move(self, piece: Piece, gradient: Array, rates: list[Array]) -> None:
         lr, eps = rates
         total, b = piece["sum"], piece.b
         np.add(total, np.multiply(gradient, gradient, b), total)
@@ -88,19 +88,19 @@ class Adadelta(Optimizer):
     def _kept(self, group: Group) -> Mapping[str, float]:
         return {"square_avg": 0.0, "acc_delta": 0.0}
 
-    def _rates(self, cohort: Cohort) -> tuple[float, float, float]:
+    def _rates(self, cohort: Cohort) -> tuple[float, ...]:
         group = cohort.group
         cohort.numbers["step"] = cohort.numbers.get("step", 0) + 1
-        return group["lr"], group["rho"], group["eps"]
+        return group["lr"], group["rho"], 1 - group["rho"], group["eps"]
 
-    def _move(self, piece: Piece, gradient: Array, rates: tuple[float, float, float]) -> None:
-        lr, rho, eps = rates
+    def _move(self, piece: Piece, gradient: Array, rates: list[Array]) -> None:
+        lr, rho, rest, eps = rates
         squares, moved, b, c = piece["square_avg"], piece["acc_delta"], piece.b, piece.c
-        averaged(squares, rho, np.multiply(gradient, gradient, b), b)
+        averaged(squares, rho, rest, np.multiply(gradient, gradient, b), b)
         np.sqrt(np.add(moved, eps, c), c)
         np.divide(c, np.sqrt(np.add(squares, eps, b), b), c)
         np.multiply(c, gradient, c)
-        averaged(moved, rho, np.multiply(c, c, b), b)
+        averaged(moved, rho, rest, np.multiply(c, c, b), b)
         np.subtract(piece.theta, np.multiply(c, lr, c), piece.theta)
 
 
@@ -138,18 +138,19 @@ class RMSprop(Optimizer):
             found["momentum_buffer"] = 0.0
         return found
 
-    def _rates(self, cohort: Cohort) -> tuple[float, float, float, float, bool]:
+    def _rates(self, cohort: Cohort) -> tuple[float, ...]:
         group = cohort.group
         cohort.numbers["step"] = cohort.numbers.get("step", 0) + 1
-        return group["lr"], group["alpha"], group["eps"], group["momentum"], group["centered"]
+        alpha = group["alpha"]
+        return group["lr"], alpha, 1 - alpha, group["eps"], group["momentum"], group["centered"]
 
-    def _move(self, piece: Piece, gradient: Array, rates: tuple[float, float, float, float, bool]) -> None:
-        lr, alpha, eps, momentum, centered = rates
+    def _move(self, piece: Piece, gradient: Array, rates: list[Array]) -> None:
+        lr, alpha, rest, eps, momentum, centered = rates
         squares, b = piece["square_avg"], piece.b
-        averaged(squares, alpha, np.multiply(gradient, gradient, b), b)
+        averaged(squares, alpha, rest, np.multiply(gradient, gradient, b), b)
         if centered:
             mean = piece["grad_avg"]
-            averaged(mean, alpha, gradient, b)
+            averaged(mean, alpha, rest, gradient, b)
             np.sqrt(np.subtract(squares, np.multiply(mean, mean, b), b), b)
         else:
             np.sqrt(squares, b)

@@ -13,6 +13,11 @@ from .adagrad import averaged
 from .base import Array, Cohort, Group, Optimizer, Patterns, Piece, not_negative, two, within
 
 
+def kept(beta1: float, beta2: float) -> tuple[float, float, float, float]:
+    """What each of two averages keeps and takes."""
+    return beta1, 1 - beta1, beta2, 1 - beta2
+
+
 class _Moments(Optimizer):
     """What they have in common: the averages, and the checks."""
 
@@ -27,10 +32,11 @@ class _Moments(Optimizer):
     def _kept(self, group: Group) -> Mapping[str, float]:
         return {"exp_avg": 0.0, "exp_avg_sq": 0.0}
 
-    def _averages(self, piece: Piece, gradient: Array, beta1: float, beta2: float) -> tuple[Array, Array]:
+    def _averages(self, piece: Piece, gradient: Array, rates: list[Array]) -> tuple[Array, Array]:
+        """The averages after this step; the first of the rates are what they keep and take."""
         mean, squares, b = piece["exp_avg"], piece["exp_avg_sq"], piece.b
-        averaged(mean, beta1, gradient, b)
-        averaged(squares, beta2, np.multiply(gradient, gradient, b), b)
+        averaged(mean, rates[0], rates[1], gradient, b)
+        averaged(squares, rates[2], rates[3], np.multiply(gradient, gradient, b), b)
         return mean, squares
 
 
@@ -62,17 +68,18 @@ class Adam(_Moments):
             found["max_exp_avg_sq"] = 0.0
         return found
 
-    def _rates(self, cohort: Cohort) -> tuple[float, float, float, float, bool]:
+    def _rates(self, cohort: Cohort) -> tuple[float, ...]:
         group = cohort.group
         step = cohort.numbers["step"] = cohort.numbers.get("step", 0) + 1
         beta1, beta2 = group["betas"]
         # lr m̂ / (√v̂ + eps) with m̂ = m / (1 - beta1^t), v̂ = v / (1 - beta2^t), both sides multiplied by √(1 - beta2^t).
         root = math.sqrt(1 - beta2**step)
-        return beta1, beta2, group["lr"] * root / (1 - beta1**step), group["eps"] * root, group["amsgrad"]
+        rate = group["lr"] * root / (1 - beta1**step)
+        return *kept(beta1, beta2), rate, group["eps"] * root, group["amsgrad"]
 
-    def _move(self, piece: Piece, gradient: Array, rates: tuple[float, float, float, float, bool]) -> None:
-        beta1, beta2, rate, eps, amsgrad = rates
-        mean, squares = self._averages(piece, gradient, beta1, beta2)
+    def _move(self, piece: Piece, gradient: Array, rates: list[Array]) -> None:
+        *_, rate, eps, amsgrad = rates
+        mean, squares = self._averages(piece, gradient, rates)
         b = piece.b
         if amsgrad:
             largest = piece["max_exp_avg_sq"]
@@ -126,16 +133,16 @@ class Adamax(Optimizer):
     def _kept(self, group: Group) -> Mapping[str, float]:
         return {"exp_avg": 0.0, "exp_inf": 0.0}
 
-    def _rates(self, cohort: Cohort) -> tuple[float, float, float, float]:
+    def _rates(self, cohort: Cohort) -> tuple[float, ...]:
         group = cohort.group
         step = cohort.numbers["step"] = cohort.numbers.get("step", 0) + 1
         beta1, beta2 = group["betas"]
-        return beta1, beta2, group["lr"] / (1 - beta1**step), group["eps"]
+        return *kept(beta1, beta2), group["lr"] / (1 - beta1**step), group["eps"]
 
-    def _move(self, piece: Piece, gradient: Array, rates: tuple[float, float, float, float]) -> None:
-        beta1, beta2, rate, eps = rates
+    def _move(self, piece: Piece, gradient: Array, rates: list[Array]) -> None:
+        beta1, rest, beta2, _, rate, eps = rates
         mean, largest, b = piece["exp_avg"], piece["exp_inf"], piece.b
-        averaged(mean, beta1, gradient, b)
+        averaged(mean, beta1, rest, gradient, b)
         np.multiply(largest, beta2, largest)
         np.maximum(largest, np.add(np.absolute(gradient, b), eps, b), out=largest)
         np.multiply(np.divide(mean, largest, b), rate, b)
@@ -168,7 +175,7 @@ class NAdam(_Moments):
         super().check(options)
         not_negative(options, "momentum_decay")
 
-    def _rates(self, cohort: Cohort) -> tuple[float, float, float, float, float]:
+    def _rates(self, cohort: Cohort) -> tuple[float, ...]:
         group, numbers = cohort.group, cohort.numbers
         step = numbers["step"] = numbers.get("step", 0) + 1
         beta1, beta2 = group["betas"]
@@ -177,11 +184,11 @@ class NAdam(_Moments):
         root = math.sqrt(1 - beta2**step)
         rate = group["lr"] * root
         of_gradient, of_mean = rate * (1 - now) / (1 - product), rate * later / (1 - product * later)
-        return beta1, beta2, of_gradient, of_mean, group["eps"] * root
+        return *kept(beta1, beta2), of_gradient, of_mean, group["eps"] * root
 
-    def _move(self, piece: Piece, gradient: Array, rates: tuple[float, float, float, float, float]) -> None:
-        beta1, beta2, of_gradient, of_mean, eps = rates
-        mean, squares = self._averages(piece, gradient, beta1, beta2)
+    def _move(self, piece: Piece, gradient: Array, rates: list[Array]) -> None:
+        *_, of_gradient, of_mean, eps = rates
+        mean, squares = self._averages(piece, gradient, rates)
         b, c = piece.b, piece.c
         np.add(np.multiply(gradient, of_gradient, b), np.multiply(mean, of_mean, c), b)
         np.divide(b, np.add(np.sqrt(squares, c), eps, c), b)
@@ -207,7 +214,7 @@ class RAdam(_Moments):
         more = {"decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize}
         super().__init__(session, params, options | more)
 
-    def _rates(self, cohort: Cohort) -> tuple[float, float, float, float, bool]:
+    def _rates(self, cohort: Cohort) -> tuple[float, ...]:
         group = cohort.group
         step = cohort.numbers["step"] = cohort.numbers.get("step", 0) + 1
         beta1, beta2 = group["betas"]
@@ -215,13 +222,13 @@ class RAdam(_Moments):
         most = 2 / (1 - beta2) - 1
         length = most - 2 * step * beta2**step / left
         if length <= 5:
-            return beta1, beta2, rate, 0.0, False
+            return *kept(beta1, beta2), rate, 0.0, False
         variance = (length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length)
-        return beta1, beta2, rate * math.sqrt(variance * left), group["eps"], True
+        return *kept(beta1, beta2), rate * math.sqrt(variance * left), group["eps"], True
 
-    def _move(self, piece: Piece, gradient: Array, rates: tuple[float, float, float, float, bool]) -> None:
-        beta1, beta2, rate, eps, known = rates
-        mean, squares = self._averages(piece, gradient, beta1, beta2)
+    def _move(self, piece: Piece, gradient: Array, rates: list[Array]) -> None:
+        *_, rate, eps, known = rates
+        mean, squares = self._averages(piece, gradient, rates)
         b = piece.b
         step = np.divide(mean, np.add(np.sqrt(squares, b), eps, b), b) if known else mean
         np.subtract(piece.theta, np.multiply(step, rate, b), piece.theta)

@@ -34,6 +34,8 @@ class Cohort:
     group: Group
     numbers: dict[str, float] = field(default_factory=dict)
     arrays: set[str] = field(default_factory=set)
+    cells: list[Array] = field(default_factory=list)
+    """The coefficients of the step, as arrays without axes: they cost a ufunc half of what Python's numbers do."""
 
     def copy(self) -> Cohort:
         """The same, to go its own way."""
@@ -97,12 +99,12 @@ class Optimizer:
         """The arrays that a step with these options needs, and what fills each at first."""
         return {}
 
-    def _rates(self, cohort: Cohort) -> Any:
-        """Count a step in the cohort's numbers; the coefficients of its update."""
+    def _rates(self, cohort: Cohort) -> tuple[float, ...]:
+        """Count a step in the cohort's numbers; the coefficients of its update, 1 or 0 for what is or is not done."""
         raise NotImplementedError
 
-    def _move(self, piece: Piece, gradient: Array, rates: Any) -> None:
-        """Update a piece, with `gradient` to go down."""
+    def _move(self, piece: Piece, gradient: Array, rates: list[Array]) -> None:
+        """Update a piece, with `gradient` to go down; `rates` are the coefficients as arrays without axes."""
         raise NotImplementedError
 
     # ------------------------------------------------------------------------------------------------------- groups
@@ -183,7 +185,11 @@ class Optimizer:
         own = whole is self.session.grad
         for cohort, pieces in plan:
             group = cohort.group
-            rates = self._rates(cohort)
+            found = self._rates(cohort)
+            if not cohort.cells:
+                cohort.cells = [np.empty((), self.session.theta.dtype) for _ in found]
+            for cell, value in zip(cohort.cells, found, strict=True):
+                cell[...] = value
             for name, start in self._kept(group).items():
                 if name not in cohort.arrays:
                     cohort.arrays.add(name)
@@ -201,7 +207,7 @@ class Optimizer:
                     gradient = np.add(gradient, np.multiply(piece.theta, decay, piece.b), piece.a)
                 elif shrunk != 1.0:
                     np.multiply(piece.theta, shrunk, piece.theta)
-                self._move(piece, gradient, rates)
+                self._move(piece, gradient, cohort.cells)
 
     def _plan(self, names: tuple[str, ...]) -> list[tuple[Cohort, list[Piece]]]:
         """The cohorts of these parameters, which are all that move, and their pieces."""

@@ -51,12 +51,12 @@ class SGD(Optimizer):
     def _kept(self, group: Group) -> Mapping[str, float]:
         return {"momentum_buffer": 0.0} if group["momentum"] else {}
 
-    def _rates(self, cohort: Cohort) -> tuple[float, float, float, bool]:
+    def _rates(self, cohort: Cohort) -> tuple[float, ...]:
         group = cohort.group
         first = "momentum_buffer" not in cohort.arrays
         return group["lr"], group["momentum"], 1.0 if first else 1.0 - group["dampening"], group["nesterov"]
 
-    def _move(self, piece: Piece, gradient: Array, rates: tuple[float, float, float, bool]) -> None:
+    def _move(self, piece: Piece, gradient: Array, rates: list[Array]) -> None:
         lr, momentum, undamped, nesterov = rates
         if momentum:
             buffer = piece["momentum_buffer"]
@@ -97,7 +97,7 @@ class ASGD(Optimizer):
     def _kept(self, group: Group) -> Mapping[str, float]:
         return {"ax": 0.0}
 
-    def _rates(self, cohort: Cohort) -> tuple[float, float, float]:
+    def _rates(self, cohort: Cohort) -> tuple[float, ...]:
         group, numbers = cohort.group, cohort.numbers
         step = numbers["step"] = numbers.get("step", 0) + 1
         eta, mu = numbers.get("eta", float(group["lr"])), numbers.get("mu", 1.0)
@@ -105,7 +105,7 @@ class ASGD(Optimizer):
         numbers["mu"] = 1 / max(1.0, step - group["t0"])
         return 1 - group["lambd"] * eta, eta, mu
 
-    def _move(self, piece: Piece, gradient: Array, rates: tuple[float, float, float]) -> None:
+    def _move(self, piece: Piece, gradient: Array, rates: list[Array]) -> None:
         shrunk, eta, mu = rates
         theta, average = piece.theta, piece["ax"]
         np.multiply(theta, shrunk, theta)
@@ -146,19 +146,20 @@ class Rprop(Optimizer):
     def _kept(self, group: Group) -> Mapping[str, float]:
         return {"prev": 0.0, "step_size": group["lr"]}
 
-    def _rates(self, cohort: Cohort) -> tuple[float, float, float, float]:
+    def _rates(self, cohort: Cohort) -> tuple[float, ...]:
         cohort.numbers["step"] = cohort.numbers.get("step", 0) + 1
-        return (*cohort.group["etas"], *cohort.group["step_sizes"])
+        shrink, grow = cohort.group["etas"]
+        return 1 - shrink, grow - 1, *cohort.group["step_sizes"]
 
-    def _move(self, piece: Piece, gradient: Array, rates: tuple[float, float, float, float]) -> None:
-        shrink, grow, least, most = rates
+    def _move(self, piece: Piece, gradient: Array, rates: list[Array]) -> None:
+        shrunk, grown, least, most = rates
         before, size, turned = piece["prev"], piece["step_size"], piece.b
         np.sign(np.multiply(gradient, before, turned), turned)
         # The factor is `grow`, 1 or `shrink` as the sign is 1, 0 or -1; where it is -1 the gradient counts as 0.
-        np.multiply(np.maximum(turned, 0, out=piece.c), grow - 1, piece.c)
+        np.multiply(np.maximum(turned, 0, out=piece.c), grown, piece.c)
         np.add(piece.c, 1, piece.c)
         np.minimum(turned, 0, out=piece.d)
-        np.multiply(size, np.add(piece.c, np.multiply(piece.d, 1 - shrink, piece.b), piece.c), size)
+        np.multiply(size, np.add(piece.c, np.multiply(piece.d, shrunk, piece.b), piece.c), size)
         np.minimum(np.maximum(size, least, out=size), most, out=size)
         np.multiply(gradient, np.add(piece.d, 1, piece.d), before)
         np.subtract(piece.theta, np.multiply(np.sign(before, piece.c), size, piece.c), piece.theta)
