@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from .errors import Diverged, NothingToDifferentiate
 from .optim import SGD, Optimizer
-from .optim.base import joined, pieces
+from .optim.base import joined
 from .optim.clipping import bound, norm, shrink
 from .schedules import LRScheduler
 from .session import Session
@@ -178,21 +178,17 @@ class _Training:
         """All rows a step; the number of steps."""
         session, epoch = self.session, 0
         one = len(session.objectives) == 1 and not self.noise and not self.states
-        rate = self.optimizer.plain()
-        if self.after is None and self.schedule is None and not self.clips and one and rate is not None:
+        if one and self.after is None and self.schedule is None and not self.optimizer.evaluates:
             (losses,) = self.history.values()
-            # As an array without axes a rate costs a ufunc half of what a Python float does.
-            lr, scratch = np.array(rate, session.theta.dtype), np.empty_like(session.theta)
-            parts = [
-                (session.theta[place], session.grad[place], scratch[: place.stop - place.start])
-                for place in pieces([slice(0, session.theta.size)])
-            ]
+            step = self._unwatched()
             while epoch < self.epochs:
-                before = session.theta.copy()
+                before, state = session.theta.copy(), self.optimizer.state_dict()
                 stop = min(epoch + STRETCH, self.epochs)
-                losses[epoch:stop] = self._stretch(stop - epoch, lr, parts)
+                with np.errstate(all="ignore"):
+                    losses[epoch:stop] = [step() for _ in range(stop - epoch)]
                 if not (math.isfinite(losses[epoch:stop].sum()) and np.isfinite(session.theta).all()):
                     session.theta[...] = before
+                    self.optimizer.load_state_dict(state)
                     self.watch = _Watch(session)
                     self._watched(epoch, stop)
                 epoch = stop
@@ -200,22 +196,35 @@ class _Training:
             self._watched(0, self.epochs)
         return self.epochs * len(session.objectives)
 
-    def _stretch(self, count: int, lr: Array, parts: list[tuple[Array, Array, Array]]) -> list[float]:
-        """Plain steps of the one objective without a look between them; parts of vector, gradient and scratch."""
-        (objective,) = self.session.objectives.values()
-        theta, gradient = self.session.theta, self.session.grad
-        step = objective.__call__
+    def _unwatched(self) -> Callable[[], float]:
+        """A step of the one objective, which gives the loss; it is not finite, or the parameters, if anything was."""
+        ((name, objective),) = self.session.objectives.items()
+        theta, gradient, move = self.session.theta, self.session.grad, self.move
+        evaluate = objective.__call__
+        rate = self.optimizer.plain()
+        if self.clips or rate is None:
+            zeros = self.watch.zeros
+
+            def step() -> float:
+                loss: float = evaluate(theta, gradient)[0]
+                # A step may hide what is wrong with a gradient, by its sign or a bound.
+                if gradient.dot(zeros) != 0:
+                    loss = math.nan
+                move(name, objective, loss)
+                return loss
+
+            return step
+        # As an array without axes a rate costs a ufunc half of what a Python float does.
+        lr, scratch = np.array(rate, theta.dtype), np.empty_like(theta)
         multiply, subtract = np.multiply, np.subtract
-        losses: list[float] = []
-        append = losses.append
-        with np.errstate(all="ignore"):
-            for _ in range(count):
-                loss, _ = step(theta, gradient)
-                append(loss)
-                for moved, down, scratch in parts:
-                    multiply(down, lr, scratch)
-                    subtract(moved, scratch, moved)
-        return losses
+
+        def plain() -> float:
+            loss: float = evaluate(theta, gradient)[0]
+            multiply(gradient, lr, scratch)
+            subtract(theta, scratch, theta)
+            return loss
+
+        return plain
 
     def _watched(self, first: int, stop: int) -> None:
         """Steps with a look at the loss and the gradient of each."""

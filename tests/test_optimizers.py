@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import gradc
-from gradc.runtime import OPTIMIZERS, Session, fit
+from gradc.runtime import OPTIMIZERS, Diverged, Session, fit
 from gradc.runtime.optim import Optimizer
 from gradc.runtime.optim import base as base_of_optimizers
 
@@ -247,6 +247,21 @@ def test_pieces_are_one_vector(name: str, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(base_of_optimizers, "PIECE", 5)
     fit(cut, OPTIMIZERS[name](cut), epochs=3)
     np.testing.assert_array_equal(whole.theta, cut.theta)
+
+
+@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name != "LBFGS"])
+def test_nothing_that_a_stretch_skips_is_lost(name: str) -> None:
+    """The watched loop and the one that looks now and then take the same steps, and end at the same one."""
+    _, module = compiled("param a = 3, b = 0\nminimize sqrt(a - 1) + b^2\n")
+    found = []
+    for after in (None, lambda epoch, loss: None):
+        session = Session(module, {})
+        chosen = OPTIMIZERS[name](session, lr=0.05 if name != "Adadelta" else 50)
+        with pytest.raises(Diverged) as caught:
+            fit(session, chosen, epochs=30_000, after=after, clip_value=0.7)
+        error = caught.value
+        found.append((error.step, error.parameter, session.theta.tolist(), frozen(chosen.state_dict())))
+    assert found[0] == found[1]
 
 
 # ---------------------------------------------------------------------------------------------------- what it costs
