@@ -1,7 +1,8 @@
 """gradc: a gradient compiler. A `.model` file in, a NumPy module with gradients out, and a runtime that trains it.
 
-`compile` gives a model that is ready to use; `fit`, `SGD`, `Session` and `Parameter` train it. Nothing heavy is
-imported before it is used.
+`compile` gives a model that is ready to use; `fit`, `Session` and `Parameter` train it, with an optimiser of `optim`
+(all of which are here by their names too) and a schedule of `lr_scheduler`. Nothing heavy is imported before it is
+used.
 """
 
 from __future__ import annotations
@@ -12,17 +13,58 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gradc.compiler import VERSION as __version__
     from gradc.model import Model, compile
-    from gradc.runtime import SGD, Parameter, Session, fit
+    from gradc.runtime import (
+        ASGD,
+        LBFGS,
+        SGD,
+        Adadelta,
+        Adagrad,
+        Adam,
+        Adamax,
+        AdamW,
+        NAdam,
+        Parameter,
+        RAdam,
+        RMSprop,
+        Rprop,
+        Session,
+        clip_grad_norm_,
+        clip_grad_value_,
+        fit,
+        optim,
+    )
+    from gradc.runtime import schedules as lr_scheduler
 
-__all__ = ["SGD", "Model", "Parameter", "Session", "__version__", "compile", "fit"]
+__all__ = [
+    "ASGD",
+    "LBFGS",
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Model",
+    "NAdam",
+    "Parameter",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+    "Session",
+    "__version__",
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "compile",
+    "fit",
+    "lr_scheduler",
+    "optim",
+]
 
 _HOMES = {
     "Model": ("gradc.model", "Model"),
     "compile": ("gradc.model", "compile"),
-    "SGD": ("gradc.runtime", "SGD"),
-    "Parameter": ("gradc.runtime", "Parameter"),
-    "Session": ("gradc.runtime", "Session"),
-    "fit": ("gradc.runtime", "fit"),
+    "lr_scheduler": ("gradc.runtime", "schedules"),
+    **{name: ("gradc.runtime", name) for name in __all__ if name not in ("Model", "compile", "lr_scheduler")},
     "__version__": ("gradc.compiler", "VERSION"),
 }
 

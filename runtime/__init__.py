@@ -3,20 +3,54 @@
 from .data import read_columns
 from .errors import DataError, Diverged, NothingToDifferentiate, SeedMissing, SeveralObjectives
 from .fit import Fit, fit
-from .optim import SGD
+from .optim import (
+    ASGD,
+    LBFGS,
+    OPTIMIZERS,
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+    Rprop,
+    clip_grad_norm_,
+    clip_grad_value_,
+)
 from .parameter import Parameter
+from .schedules import SCHEDULES
 from .session import Session
 
 __all__ = [
+    "ASGD",
+    "LBFGS",
+    "OPTIMIZERS",
+    "SCHEDULES",
     "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
     "DataError",
     "Diverged",
     "Fit",
+    "NAdam",
     "NothingToDifferentiate",
+    "Optimizer",
     "Parameter",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
     "SeedMissing",
     "Session",
     "SeveralObjectives",
+    "clip_grad_norm_",
+    "clip_grad_value_",
     "fit",
     "read_columns",
 ]

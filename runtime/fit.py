@@ -2,14 +2,14 @@
 
 Takes a session and an optimiser; moves the session's parameters, and gives the loss of each epoch as it was before
 that epoch's update, as a loop in PyTorch prints it. Several objectives take their steps in turn, in the order of the
-model, each moving what it trains. Before a step the noise is drawn, after it the states are updated. A loss or a
+model, each moving what it trains. Before a pass the noise is drawn, after it the states are updated. A loss or a
 gradient that is not finite stops the loop with the last good parameters in place.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import Diverged, NothingToDifferentiate
-from .optim import SGD
+from .optim import SGD, Optimizer
+from .optim.base import joined
+from .optim.clipping import bound, norm, shrink
+from .schedules import LRScheduler
 from .session import Session
 
 Array = npt.NDArray[Any]
@@ -44,15 +47,23 @@ class Fit:
 
 def fit(
     session: Session,
-    optimizer: SGD | None = None,
+    optimizer: Optimizer | None = None,
     *,
     epochs: int,
     batch: int | None = None,
     seed: int = 0,
     start: int = 0,
     after: After | None = None,
+    schedule: LRScheduler | None = None,
+    accumulate: int = 1,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
 ) -> Fit:
     """Train `epochs` times over the data, all rows a step or `batch` of them.
+
+    `schedule` is stepped after each epoch; one that looks at a metric is given the loss of the first objective. With
+    `accumulate` a step has the mean of the gradients of so many minibatches, weighted by their rows: for a loss that is
+    a mean over rows, the step of one large batch. Gradients are clipped by value, then by norm, before a step.
 
     `after(epoch, loss)` is called when an epoch is done, from 1, with a loss for each objective. The order of the rows
     and the noise are functions of `seed` and of the epoch, or the step, alone; the last rows make a smaller batch. A
@@ -62,14 +73,26 @@ def fit(
     chosen = optimizer or SGD(session)
     if batch is not None and batch < 1:
         raise ValueError(f"a batch has at least one row, and {batch} were asked for")
+    if accumulate < 1:
+        raise ValueError(f"a step has at least one minibatch, and {accumulate} were asked for")
     if not session.objectives:
         raise NothingToDifferentiate(None, tuple(session.module.OUTPUTS))
     rows = next(iter(session.objectives.values())).rows
     history = {name: np.empty(epochs) for name in session.objectives}
-    training = _Training(session, chosen, history, seed, start, after)
+    check(session, chosen, accumulate)
+    training = _Training(session, chosen, history, seed, start, after, schedule, (clip_norm, clip_value))
     whole = batch is None or rows is None or batch >= rows
-    steps = training.full() if whole else training.minibatches(batch or 1, rows or 1)
+    steps = training.full() if whole else training.minibatches(batch or 1, rows or 1, accumulate)
     return Fit(session.theta.copy(), history, steps)
+
+
+def check(session: Session, optimizer: Optimizer, accumulate: int = 1) -> None:
+    """Raises ValueError where the optimiser cannot take steps of several minibatches, or of several objectives."""
+    if optimizer.evaluates and (accumulate > 1 or len(session.objectives) > 1):
+        what = "minibatches" if accumulate > 1 else "objectives"
+        raise ValueError(
+            f"{type(optimizer).__name__} looks at several points in a step, of one loss: no several {what}"
+        )
 
 
 def order(seed: int, epoch: int, rows: int) -> Array:
@@ -83,37 +106,69 @@ class _Training:
     """One call of `fit`. `history` is filled as it goes."""
 
     session: Session
-    optimizer: SGD
+    optimizer: Optimizer
     history: dict[str, Array]
     seed: int
     start: int  # epochs done before
     after: After | None
+    schedule: LRScheduler | None
+    clip: tuple[float | None, float | None]  # the most of a gradient's norm, and of its numbers
 
     def __post_init__(self) -> None:
         module = self.session.module
         self.watch = _Watch(self.session)
         self.noise, self.states = bool(module.NOISE), bool(module.STATES)
+        self.clips = self.clip != (None, None)
+        self.total = np.empty_like(self.session.grad)
 
     @property
     def epochs(self) -> int:
         """How many are asked for."""
         return len(next(iter(self.history.values())))
 
-    def step(self, name: str, objective: Any, number: int, epoch: int) -> float:
-        """One step of one objective; the loss before it. Steps are counted from 0 over all objectives."""
+    def evaluate(self, name: str, objective: Any, number: int, epoch: int) -> float:
+        """A pass of one objective, its gradient in the session's; the loss. Passes are counted over all objectives."""
         session = self.session
         if self.noise:
             objective.draw(self.seed, number)
-        with np.errstate(all="ignore"):
-            loss, _ = objective(session.theta, session.grad)
-            self.watch.look(name, float(loss), number, epoch)
-            self.optimizer.descend(session.grad, session.module.OBJECTIVES[name]["over"])
-            if self.states:
-                objective.advance(session.theta)
-        return float(loss)
+        found, _ = objective(session.theta, session.grad)
+        loss = float(found)
+        self.watch.look(name, loss, number, epoch)
+        if self.states:
+            objective.advance(session.theta)
+        return loss
+
+    def move(self, name: str, objective: Any, loss: float) -> None:
+        """The optimiser's step, by the session's gradient."""
+        session, over = self.session, self.session.module.OBJECTIVES[name]["over"]
+        if self.clips:
+            self.clipped(over)
+        if not self.optimizer.evaluates:
+            self.optimizer.descend(session.grad, over)
+            return
+
+        def again() -> float:
+            found, _ = objective(session.theta, session.grad)
+            if self.clips:
+                self.clipped(over)
+            return float(found)
+
+        self.optimizer.descend(session.grad, over, loss, again)
+
+    def clipped(self, over: Collection[str]) -> None:
+        """Bound the gradient of what the objective trains."""
+        most_norm, most = self.clip
+        gradient, parameters = self.session.grad, self.session.parameters
+        places = joined(p.place for name, p in parameters.items() if p.requires_grad and name in over)
+        if most is not None:
+            bound(gradient, places, most)
+        if most_norm is not None:
+            shrink(gradient, places, norm(gradient, places), most_norm)
 
     def done(self, epoch: int) -> None:
-        """Tell of an epoch, counted from 0."""
+        """What is due after an epoch, counted from 0."""
+        if self.schedule is not None:
+            self.schedule.epoch_done(float(next(iter(self.history.values()))[epoch]))
         if self.after is not None:
             self.after(epoch + 1, *(float(losses[epoch]) for losses in self.history.values()))
 
@@ -123,14 +178,17 @@ class _Training:
         """All rows a step; the number of steps."""
         session, epoch = self.session, 0
         one = len(session.objectives) == 1 and not self.noise and not self.states
-        if self.after is None and one and self.optimizer.plain():
+        if one and self.after is None and self.schedule is None and not self.optimizer.evaluates:
             (losses,) = self.history.values()
+            step = self._unwatched()
             while epoch < self.epochs:
-                before = session.theta.copy()
+                before, state = session.theta.copy(), self.optimizer.state_dict()
                 stop = min(epoch + STRETCH, self.epochs)
-                losses[epoch:stop] = self._stretch(stop - epoch)
+                with np.errstate(all="ignore"):
+                    losses[epoch:stop] = [step() for _ in range(stop - epoch)]
                 if not (math.isfinite(losses[epoch:stop].sum()) and np.isfinite(session.theta).all()):
                     session.theta[...] = before
+                    self.optimizer.load_state_dict(state)
                     self.watch = _Watch(session)
                     self._watched(epoch, stop)
                 epoch = stop
@@ -138,69 +196,133 @@ class _Training:
             self._watched(0, self.epochs)
         return self.epochs * len(session.objectives)
 
-    def _stretch(self, count: int) -> list[float]:
-        """Plain steps of the one objective without a look between them."""
-        (objective,) = self.session.objectives.values()
-        theta, gradient = self.session.theta, self.session.grad
-        step = objective.__call__
-        scratch, lr = self.optimizer._scratch, self.optimizer._lr
+    def _unwatched(self) -> Callable[[], float]:
+        """A step of the one objective, which gives the loss; it is not finite, or the parameters, if anything was."""
+        ((name, objective),) = self.session.objectives.items()
+        theta, gradient, move = self.session.theta, self.session.grad, self.move
+        evaluate = objective.__call__
+        rate = self.optimizer.plain()
+        if self.clips or rate is None:
+            zeros = self.watch.zeros
+
+            def step() -> float:
+                loss: float = evaluate(theta, gradient)[0]
+                # A step may hide what is wrong with a gradient, by its sign or a bound.
+                if gradient.dot(zeros) != 0:
+                    loss = math.nan
+                move(name, objective, loss)
+                return loss
+
+            return step
+        # As an array without axes a rate costs a ufunc half of what a Python float does.
+        lr, scratch = np.array(rate, theta.dtype), np.empty_like(theta)
         multiply, subtract = np.multiply, np.subtract
-        losses: list[float] = []
-        append = losses.append
-        with np.errstate(all="ignore"):
-            for _ in range(count):
-                loss, _ = step(theta, gradient)
-                append(loss)
-                multiply(gradient, lr, scratch)
-                subtract(theta, scratch, theta)
-        return losses
+
+        def plain() -> float:
+            loss: float = evaluate(theta, gradient)[0]
+            multiply(gradient, lr, scratch)
+            subtract(theta, scratch, theta)
+            return loss
+
+        return plain
 
     def _watched(self, first: int, stop: int) -> None:
         """Steps with a look at the loss and the gradient of each."""
         objectives = self.session.objectives
         for epoch in range(first, stop):
-            for turn, (name, objective) in enumerate(objectives.items()):
-                number = (self.start + epoch) * len(objectives) + turn
-                self.history[name][epoch] = self.step(name, objective, number, self.start + epoch)
+            with np.errstate(all="ignore"):
+                for turn, (name, objective) in enumerate(objectives.items()):
+                    number = (self.start + epoch) * len(objectives) + turn
+                    loss = self.history[name][epoch] = self.evaluate(name, objective, number, self.start + epoch)
+                    self.move(name, objective, loss)
             self.done(epoch)
 
     # --- minibatches
 
-    def minibatches(self, batch: int, rows: int) -> int:
+    def minibatches(self, batch: int, rows: int, accumulate: int) -> int:
         """Some rows a step; the number of steps."""
-        session, module = self.session, self.session.module
+        session = self.session
+        names = list(session.objectives)
+        cuts = _Cuts(session, batch, rows)
+        groups = [cuts.places[i : i + accumulate] for i in range(0, len(cuts.places), accumulate)]
+        number = self.start * len(cuts.places) * len(names)
+        for epoch in range(self.epochs):
+            cuts.shuffle(order(self.seed, self.start + epoch, rows))
+            sums = dict.fromkeys(names, 0.0)
+            for group in groups:
+                with np.errstate(all="ignore"):
+                    for turn, name in enumerate(names):
+                        numbers = range(number + turn, number + turn + len(group) * len(names), len(names))
+                        sums[name] += self.together(name, cuts, group, numbers, self.start + epoch)
+                number += len(group) * len(names)
+            for name, found in sums.items():
+                self.history[name][epoch] = found / rows
+            self.done(epoch)
+        return self.epochs * len(groups) * len(names)
+
+    def together(self, name: str, cuts: _Cuts, group: Sequence[slice], numbers: Sequence[int], epoch: int) -> float:
+        """A step of one objective by the mean of the gradients of some minibatches; the sum of their rows' losses."""
+        gradient, loss, seen = self.session.grad, 0.0, 0
+        for place, number in zip(group, numbers, strict=True):
+            objective = cuts.bound(place)[name]
+            size = place.stop - place.start
+            one = self.evaluate(name, objective, number, epoch)
+            loss += one * size
+            seen += size
+            if len(group) > 1:
+                np.multiply(gradient, size, gradient)
+                if seen > size:
+                    np.add(gradient, self.total, gradient)
+                np.copyto(self.total, gradient)
+        if len(group) > 1:
+            np.divide(gradient, seen, gradient)
+        self.move(name, objective, one)
+        return loss
+
+
+class _Cuts:
+    """The minibatches of the data, in an order of the rows; `places` are theirs in that order."""
+
+    def __init__(self, session: Session, batch: int, rows: int) -> None:
+        module = session.module
         needed = {name for key in session.objectives for name in module.OBJECTIVES[key]["needs"]}
         tables = {name: table for of in (module.INPUTS, module.NOISE) for name, table in of.items()}
-        whole = {
+        self._order = np.arange(rows)
+        self._held: dict[int, slice] = {}
+        self.whole = {
             name: np.asarray(session.data[name])
             for name in tables
             if name in needed or (name in module.NOISE and name in session.data)
         }
-        along = {name: tables[name]["axes"].index(module.ROWS) for name in whole if module.ROWS in tables[name]["axes"]}
-        sizes = [batch] * (rows // batch) + ([rows % batch] if rows % batch else [])
-        bound: dict[int, tuple[dict[str, Array], dict[str, Any]]] = {}
-        for size in dict.fromkeys(sizes):
-            first = {name: np.take(a, range(size), along[name]) if name in along else a for name, a in whole.items()}
+        self.along = {
+            name: tables[name]["axes"].index(module.ROWS) for name in self.whole if module.ROWS in tables[name]["axes"]
+        }
+        self.places = [slice(start, min(start + batch, rows)) for start in range(0, rows, batch)]
+        self._bound: dict[int, tuple[dict[str, Array], dict[str, Any]]] = {}
+        for size in dict.fromkeys(place.stop - place.start for place in self.places):
+            first = {
+                name: np.take(a, range(size), self.along[name]) if name in self.along else a
+                for name, a in self.whole.items()
+            }
             # With a number of rows, what follows from the data alone is not looked for: it would serve one step.
-            bound[size] = (first, {name: module.bind(first, name, size) for name in session.objectives})
-        number = self.start * len(sizes) * len(session.objectives)
-        for epoch in range(self.epochs):
-            chosen, begin = order(self.seed, self.start + epoch, rows), 0
-            totals = dict.fromkeys(session.objectives, 0.0)
-            for size in sizes:
-                part = chosen[begin : begin + size]
-                buffers, objectives = bound[size]
-                for name, axis in along.items():
-                    np.take(whole[name], part, axis, buffers[name], "clip")
-                for name, objective in objectives.items():
-                    objective.rebind(buffers)
-                    totals[name] += self.step(name, objective, number, self.start + epoch) * size
-                    number += 1
-                begin += size
-            for name, total in totals.items():
-                self.history[name][epoch] = total / rows
-            self.done(epoch)
-        return self.epochs * len(sizes) * len(session.objectives)
+            self._bound[size] = (first, {name: module.bind(first, name, size) for name in session.objectives})
+
+    def shuffle(self, order: Array) -> None:
+        """Go through the rows in another order."""
+        self._order = order
+        self._held.clear()
+
+    def bound(self, place: slice) -> dict[str, Any]:
+        """The objectives, bound to the rows at these places of the order."""
+        size = place.stop - place.start
+        buffers, objectives = self._bound[size]
+        if self._held.get(size) != place:
+            for name, axis in self.along.items():
+                np.take(self.whole[name], self._order[place], axis, buffers[name], "clip")
+            for objective in objectives.values():
+                objective.rebind(buffers)
+            self._held[size] = place
+        return objectives
 
 
 class _Watch:
@@ -209,11 +331,13 @@ class _Watch:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.good = session.theta.copy()
+        # A sum of products with 0 is 0 where all is finite, else NaN; it allocates nothing.
+        self.zeros = np.zeros_like(session.theta)
 
     def look(self, name: str, loss: float, step: int, epoch: int) -> None:
         """Raises Diverged where the loss, or the gradient of a parameter, is not finite."""
         session = self.session
-        if math.isfinite(loss) and np.isfinite(session.grad).all():
+        if math.isfinite(loss) and session.grad.dot(self.zeros) == 0:
             np.copyto(self.good, session.theta)
             return
         parameter = None

@@ -236,6 +236,112 @@ def test_a_wrong_option_is_usage(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert not (tmp_path / "f").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--optimizer", "adam:lr=0.3,betas=0.8,0.9,amsgrad"], {"lr": 0.3, "betas": [0.8, 0.9], "amsgrad": True}),
+        (["--optimizer", "SGD:momentum=0.9,nesterov=true", "--lr", "1e-2"], {"momentum": 0.9, "nesterov": True}),
+        (["--optimizer", "rmsprop", "--momentum", "0.5"], {"lr": 1e-2, "alpha": 0.99, "momentum": 0.5}),
+        (["--optimizer", "adamw", "--weight-decay", "0.5"], {"lr": 1e-3, "weight_decay": 0.5}),
+        (["--optimizer", "lbfgs:line_search_fn=strong_wolfe,max_iter=5"], {"line_search_fn": "strong_wolfe"}),
+    ],
+)
+def test_an_optimiser_by_its_name(words: list[str], expected: dict[str, object], tmp_path: Path) -> None:
+    assert train(tmp_path / "f", "--epochs", "20", *words) == 0
+    run = json.loads((tmp_path / "f" / "run.json").read_text())
+    assert run["optimizer"].lower() == words[1].partition(":")[0].lower()
+    assert {key: run["optimizer_options"][key] for key in expected} == expected
+    assert run["momentum"] == run["optimizer_options"].get("momentum")
+    found = losses(tmp_path / "f")
+    assert found[-1] < found[0]
+
+
+def test_a_training_is_that_of_the_runtime(tmp_path: Path) -> None:
+    import gradc
+
+    words = "--batch 3 --accumulate 2 --clip-norm 20 --clip-value 15 --schedule linear:total_iters=3 --schedule"
+    more = [*words.split(), "cosine:T_max=5,at=3", "--optimizer", "adam:betas=0.5,0.9", "--lr", "0.5", "--epochs", "8"]
+    assert train(tmp_path / "f", *more) == 0
+    table = np.loadtxt(DATA, delimiter=",", skiprows=1)
+    session = gradc.Session(gradc.compile(MODEL).module, {"t_u": table[:, 0], "t_c": table[:, 1]})
+    optimizer = gradc.Adam(session, lr=0.5, betas=(0.5, 0.9))
+    schedule = gradc.lr_scheduler.SequentialLR(
+        optimizer,
+        [gradc.lr_scheduler.LinearLR(optimizer, total_iters=3), gradc.lr_scheduler.CosineAnnealingLR(optimizer, 5)],
+        [3],
+    )
+    found = gradc.fit(
+        session, optimizer, epochs=8, batch=3, accumulate=2, schedule=schedule, clip_norm=20, clip_value=15
+    )
+    assert losses(tmp_path / "f") == found.losses.tolist()
+    run = json.loads((tmp_path / "f" / "run.json").read_text())
+    assert run["schedule"] == [
+        {"name": "LinearLR", "total_iters": 3},
+        {"name": "CosineAnnealingLR", "T_max": 5, "at": 3},
+    ]
+    assert (run["clip_norm"], run["clip_value"], run["accumulate"]) == (20, 15, 2)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "step:step_size=3,gamma=0.5",
+        "multistep:milestones=2,4",
+        "constant",
+        "exponential:gamma=0.9",
+        "polynomial:total_iters=5,power=2",
+        "cosine",
+        "CosineAnnealingWarmRestarts:T_0=2",
+        "cyclic:base_lr=0.001,max_lr=0.01,step_size_up=2,cycle_momentum=false",
+        "onecycle:max_lr=0.01",
+        "plateau:patience=0",
+        "exponential:gamma=0.9 constant:factor=0.5",
+    ],
+)
+def test_schedules_by_their_names(words: str, tmp_path: Path) -> None:
+    more = [word for schedule in words.split() for word in ("--schedule", schedule)]
+    assert train(tmp_path / "f", "--epochs", "6", "--lr", "1e-2", *more) == 0
+    assert len(losses(tmp_path / "f")) == 6
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--optimizer adm", "there is no optimiser 'adm'. did you mean adam? there are sgd, asgd, adadelta"),
+        ("--optimizer adam:beta=0.9", "Adam has no option 'beta'. did you mean betas? Adam has lr, betas, eps"),
+        ("--optimizer adam:betas=0.9", "betas of Adam should be two numbers, as 0.9,0.99, and is '0.9'"),
+        ("--optimizer adam:betas=0.9,1", "Adam: betas must be from 0 to below 1"),
+        ("--optimizer adam:eps=small", "eps of Adam should be a number, and is 'small'"),
+        ("--optimizer adam:eps", "eps of Adam should be a number"),
+        ("--optimizer adam:amsgrad=maybe", "amsgrad of Adam should be true or false"),
+        ("--optimizer adam --nesterov", "Adam has no nesterov, and --nesterov was given. Adam has lr"),
+        ("--optimizer adagrad --momentum 0.5", "Adagrad has no momentum, and --momentum was given"),
+        ("--optimizer adam:lr=1 --lr 2", "lr is given twice"),
+        ("--optimizer adam:eps=1,eps=2", "Adam is given eps twice"),
+        ("--optimizer lbfgs:line_search_fn=wolfe", "LBFGS: line_search_fn must be 'strong_wolfe'"),
+        ("--optimizer lbfgs --accumulate 2", "no several minibatches"),
+        ("--schedule stop:step_size=3", "there is no schedule 'stop'. did you mean step? there are step, multistep"),
+        ("--schedule step", "the schedule StepLR needs step_size, as in step:step_size=…. StepLR has step_size, gamma"),
+        ("--schedule step:step_size=2.5", "step_size of StepLR should be a whole number, and is '2.5'"),
+        ("--schedule step:step_size=0", "the schedule StepLR: step_size must be at least 1"),
+        ("--schedule multistep:milestones=1,x", "MultiStepLR has no option 'x'"),
+        ("--schedule onecycle:max_lr=1 --optimizer adagrad", "Adagrad has neither momentum nor betas"),
+        ("--schedule constant --schedule cosine:at=5 --schedule step:step_size=1", "says when it begins"),
+        ("--schedule constant:at=3", "says when it begins"),
+        ("--schedule constant --schedule plateau", "the schedule plateau goes with no other"),
+        ("--clip-norm -1", "should not be negative"),
+        ("--accumulate 0", "should be a whole number from 1"),
+    ],
+)
+def test_wrong_optimisers_and_schedules(
+    words: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(tmp_path / "f", *words.split(), "--json") == 2
+    (error,) = json.loads(capsys.readouterr().out)["errors"]
+    assert said in f"{error['message']}. {error['help']}"
+    assert not (tmp_path / "f").exists()
+
+
 def test_a_folder_that_was_changed_is_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "f"
     assert train(folder, "--epochs", "1") == 0

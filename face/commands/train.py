@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from gradc import options
+from gradc import choices, options
 from gradc.compiler import VERSION
 from gradc.compiler.source import nearest
 from gradc.failures import FAILED, INTERRUPTED, OK, Failure, usage
@@ -27,17 +27,22 @@ if TYPE_CHECKING:
 SUMMARY = "compile a model and train it on data"
 
 DESCRIPTION = """\
-Compile a model and fit its parameters to data by gradient descent. The optimiser and its options follow
-PyTorch's SGD. The loss is shown as it goes, the fitted parameters at the end. Several objectives take their
-steps in turn, each with its own loss. DIR receives the module, parameters.npz, losses.csv and run.json; a
-training that is interrupted or diverges saves the last good parameters there too."""
+Compile a model and fit its parameters to data by gradient descent. Optimisers and schedules are PyTorch's, with
+their names, options and defaults. The loss is shown as it goes, the fitted parameters at the end. Several
+objectives take their steps in turn, each with its own loss. DIR receives the module, parameters.npz, losses.csv and
+run.json; a training that is interrupted or diverges saves the last good parameters there too."""
 
 EPILOG = """\
 examples:
   gradc train thermometer.model --data thermometer.csv --epochs 1000 --lr 1e-2 --out fitted
   gradc train digits.model --data train.npz --epochs 20 --batch 50 --lr 0.1 --momentum 0.9 --out fitted
+  gradc train digits.model --data train.npz --optimizer adamw:betas=0.9,0.99 --schedule cosine --out fitted
   gradc train logistic.model --data loans.csv --map x=income,debt,age,savings --map y=repaid --out fitted
-  gradc train transfer.model --data train.npz --from body.npz --lr 0.5 --out fitted"""
+  gradc train transfer.model --data train.npz --from body.npz --lr 0.5 --out fitted
+
+optimisers: sgd, asgd, adadelta, adagrad, adam, adamw, adamax, nadam, radam, rmsprop, rprop, lbfgs
+schedules: step, multistep, constant, linear, exponential, polynomial, cosine, restarts, cyclic, onecycle, plateau
+The options of each are those of torch.optim and torch.optim.lr_scheduler; docs/optimisers.md has them."""
 
 SHOWN = 8
 """Numbers of a parameter that are printed; of a larger one, its shape and range."""
@@ -53,13 +58,47 @@ def configure(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("training")
     group.add_argument("--epochs", type=options.positive, default=100, help="passes over the data (default: 100)")
     group.add_argument("--batch", type=options.positive, help="rows of a minibatch (default: all rows)")
-    group.add_argument("--lr", type=options.not_negative, default=1e-3, help="learning rate (default: 1e-3)")
-    group.add_argument("--momentum", type=options.not_negative, default=0.0, help="(default: 0)")
-    group.add_argument("--dampening", type=options.finite, default=0.0, help="of the momentum (default: 0)")
+    group.add_argument(
+        "--optimizer",
+        default="sgd",
+        metavar="NAME[:OPTION=VALUE,...]",
+        help="the optimiser and its options, as adam:betas=0.9,0.99,amsgrad (default: sgd)",
+    )
+    group.add_argument(
+        "--lr", type=options.not_negative, help="learning rate (default: the optimiser's own, 1e-3 for sgd and adam)"
+    )
+    group.add_argument("--momentum", type=options.not_negative, help="of sgd and rmsprop (default: 0)")
+    group.add_argument("--dampening", type=options.finite, help="of the momentum of sgd (default: 0)")
     group.add_argument(
         "--nesterov", action="store_true", help="Nesterov's momentum; needs --momentum and no --dampening"
     )
-    group.add_argument("--weight-decay", type=options.not_negative, default=0.0, metavar="DECAY", help="(default: 0)")
+    group.add_argument(
+        "--weight-decay", type=options.not_negative, metavar="DECAY", help="(default: 0; 1e-2 for adamw)"
+    )
+    group.add_argument(
+        "--schedule",
+        action="append",
+        default=[],
+        metavar="NAME[:OPTION=VALUE,...]",
+        help="how the rate changes from epoch to epoch, as step:step_size=30; given several times, they act together, "
+        "or one after another where each but the first says when it begins, as cosine:T_max=45,at=5",
+    )
+    group.add_argument(
+        "--clip-norm", type=options.not_negative, metavar="MOST", help="scale a gradient of a larger norm to this one"
+    )
+    group.add_argument(
+        "--clip-value",
+        type=options.not_negative,
+        metavar="MOST",
+        help="bound each number of a gradient",
+    )
+    group.add_argument(
+        "--accumulate",
+        type=options.positive,
+        default=1,
+        metavar="K",
+        help="take a step after K minibatches (default: 1)",
+    )
     group.add_argument(
         "--seed", type=options.natural, default=0, help="for initial values, the order of rows, noise (default: 0)"
     )
@@ -71,8 +110,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     """Compile, read, train, save."""
-    if arguments.nesterov and (arguments.momentum == 0 or arguments.dampening != 0):
-        raise usage("--nesterov needs a --momentum above 0, and no --dampening")
+    chosen_optimizer = choices.optimizer(arguments.optimizer, _given(arguments))
+    follow = choices.schedules(arguments.schedule, arguments.epochs)
     source = read(arguments.model)
     chosen = compiler_options(arguments)
     compiled = compile_source(source, chosen)
@@ -88,7 +127,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
 
     from gradc import fitted
     from gradc.data import read_data
-    from gradc.runtime import SGD, Diverged, Session, fit
+    from gradc.runtime import Diverged, Session, fit
+    from gradc.runtime.fit import check
 
     data = read_data(module, arguments.data, arguments.map, [name for name in module.INPUTS if name in needed])
     file = f"{name}.py"
@@ -99,15 +139,13 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         session = Session(module, data, theta)
     except module.DataError as error:
         raise Failure("data", str(error)) from error
+    optimizer, schedule = choices.made(session, chosen_optimizer, follow)
+    try:
+        check(session, optimizer, arguments.accumulate)
+    except ValueError as error:
+        raise usage(str(error)) from error
+    settings = chosen_optimizer.options
     fitted.prepare(arguments.out, file)
-    optimizer = SGD(
-        session,
-        lr=arguments.lr,
-        momentum=arguments.momentum,
-        dampening=arguments.dampening,
-        weight_decay=arguments.weight_decay,
-        nesterov=arguments.nesterov,
-    )
     rows = _rows(module, data)
     count = sum(parameter.value.size for parameter in session.parameters.values())
     sizes = [_counted(count, "number"), _counted(len(module.PARAMETERS), "parameter")]
@@ -121,7 +159,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         return len(next(iter(losses.values())))
 
     def diverged(message: str, step: int | None, parameter: str | None) -> Failure:
-        help = f"the last good parameters are in {arguments.out}; try a smaller --lr than {arguments.lr:g}"
+        help = f"the last good parameters are in {arguments.out}; try a smaller --lr than {settings['lr']:g}"
         return Failure("diverged", message, help, {"step": step, "parameter": parameter, "epochs": epochs_done()})
 
     try:
@@ -135,7 +173,16 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
                 progress(epoch, *found)
 
             done = fit(
-                session, optimizer, epochs=arguments.epochs, batch=arguments.batch, seed=arguments.seed, after=after
+                session,
+                optimizer,
+                epochs=arguments.epochs,
+                batch=arguments.batch,
+                seed=arguments.seed,
+                after=after,
+                schedule=schedule,
+                accumulate=arguments.accumulate,
+                clip_norm=arguments.clip_norm,
+                clip_value=arguments.clip_value,
             )
         # Whatever the last step did, no later one has looked at it.
         if not np.isfinite(done.theta).all():
@@ -168,12 +215,14 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         "rows": rows,
         "epochs": arguments.epochs,
         "batch": arguments.batch,
-        "optimizer": "SGD",
-        "lr": arguments.lr,
-        "momentum": arguments.momentum,
-        "dampening": arguments.dampening,
-        "nesterov": arguments.nesterov,
-        "weight_decay": arguments.weight_decay,
+        "accumulate": arguments.accumulate,
+        "optimizer": chosen_optimizer.name,
+        # Those that the optimiser does not have are null.
+        **{key: settings.get(key) for key in ("lr", "momentum", "dampening", "nesterov", "weight_decay")},
+        "optimizer_options": dict(settings),
+        "schedule": [choice.as_data() for choice in follow],
+        "clip_norm": arguments.clip_norm,
+        "clip_value": arguments.clip_value,
         "seed": arguments.seed,
         "epochs_done": epochs_done(),
         "loss": losses["loss"][-1] if losses.get("loss") else None,
@@ -183,6 +232,13 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     values = {key: value.tolist() for key, value in parameters.items() if value.size <= SHOWN}
     result = {**record, "out": str(arguments.out), "parameters": values}
     return Outcome(result, _shown(parameters), status, failures)
+
+
+def _given(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The options of the optimiser that stand for themselves."""
+    found = {key: getattr(arguments, key) for key in ("lr", "momentum", "dampening", "weight_decay")}
+    given = {key: value for key, value in found.items() if value is not None}
+    return {**given, "nesterov": True} if arguments.nesterov else given
 
 
 def _start(path: Path, initial: dict[str, Any]) -> dict[str, Any]:
