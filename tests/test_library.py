@@ -100,7 +100,7 @@ def marked(case: dict[str, Any]) -> Any:
     return pytest.param(case, marks=marks, id=named(case))
 
 
-@pytest.mark.parametrize("case", map(marked, CASES))
+@pytest.mark.parametrize("case", [marked(case) for case in CASES])
 def test_values_and_gradients(case: dict[str, Any]) -> None:
     exact = "exact" in case
     loss, value, gradients = evaluated(case)
