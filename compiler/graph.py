@@ -201,7 +201,7 @@ class Spread(Node):
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Stack(Node):
-    """The operands side by side along a new axis, the last one."""
+    """The operands side by side along an axis that none of them has."""
 
     along: Axis
 

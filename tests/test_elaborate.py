@@ -33,6 +33,8 @@ from gradc.compiler.graph import (
 from gradc.compiler.source import MOST_DIAGNOSTICS, ModelError, Source
 from gradc.compiler.syntax import parse
 
+from .test_threats import pace
+
 MODELS = sorted((Path(__file__).parent / "models").glob("*.model"))
 
 HEAD = """
@@ -588,7 +590,8 @@ def test_a_sum_of_many_terms() -> None:
     started = time.process_time()
     text = " + ".join(f"w * x^{i}" for i in range(2, 5002))
     program(f"input x[n]\nparam w = 1\nminimize mean({text})\n")
-    assert time.process_time() - started < 8
+    taken = time.process_time() - started
+    assert taken < 4 or taken < 4 * pace()
 
 
 def test_functions_may_stand_in_each_other_deeply() -> None:

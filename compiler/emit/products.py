@@ -2,7 +2,8 @@
 
 Takes a Routine, two arrays, the axes that are summed and the array for the result; gives the text of the call, or None
 where `einsum` has to do it. BLAS reads matrices whose rows or columns lie in one piece; so axes are merged where they
-lie side by side, the others stay outside, and what does not depend on the rows is turned round once a step.
+lie side by side, the others stay outside, and what serves many products (all blocks of rows, all steps of a loop) is
+turned round once, before them.
 """
 
 from __future__ import annotations
