@@ -6,7 +6,10 @@ the runtime; here is decided which of its columns an input is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from argparse import Namespace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -17,6 +20,33 @@ from gradc.files import cannot
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a command computes with: an array for each input, by name.
+
+    `held_out` has the rows that are kept from a training, for validation, None where there are none. `vocabularies` has
+    the words of each input that is made of words, in the order of their indices. `record` says where all of it came
+    from, for run.json.
+    """
+
+    inputs: dict[str, npt.NDArray[Any]]
+    held_out: dict[str, npt.NDArray[Any]] | None
+    vocabularies: Mapping[str, Sequence[str]]
+    record: Mapping[str, Any]
+
+
+def take(module: ModuleType, arguments: Namespace, needed: Sequence[str]) -> Data:
+    """The inputs in `needed` from the files that the options of `options.add_data` name. Failure ("data")."""
+    inputs = read_data(module, arguments.data, arguments.map, needed)
+    files = [{"file": path.name, "sha256": _digest(path)} for path in arguments.data]
+    return Data(inputs, None, {}, {"data": files, "map": dict(arguments.map)})
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_data(

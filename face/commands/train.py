@@ -7,7 +7,6 @@ resolved: all that `gradc predict` needs, and all that is needed to repeat the r
 from __future__ import annotations
 
 import argparse
-import hashlib
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -126,11 +125,12 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     import numpy as np
 
     from gradc import fitted
-    from gradc.data import read_data
+    from gradc.data import take
     from gradc.runtime import Diverged, Session, fit
     from gradc.runtime.fit import check
 
-    data = read_data(module, arguments.data, arguments.map, [name for name in module.INPUTS if name in needed])
+    taken = take(module, arguments, [name for name in module.INPUTS if name in needed])
+    data = taken.inputs
     file = f"{name}.py"
     try:
         theta = module.initial(data, arguments.seed)
@@ -208,8 +208,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         "status": {OK: "done", FAILED: "diverged", INTERRUPTED: "interrupted"}[status],
         "dtype": arguments.dtype,
         "constants": dict(module.CONSTANTS),
-        "data": [{"file": path.name, "sha256": _digest(path)} for path in arguments.data],
-        "map": dict(arguments.map),
+        **taken.record,
         "from": None if arguments.start is None else arguments.start.name,
         "objective": next(iter(titles)) if len(titles) == 1 else None,
         "rows": rows,
@@ -266,11 +265,6 @@ def _rows(module: ModuleType, data: dict[str, npt.NDArray[Any]]) -> int | None:
 
 def _counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _shown(parameters: dict[str, npt.NDArray[Any]]) -> str:
