@@ -248,18 +248,19 @@ def derived(program: Program, kind: str) -> list[Derived]:
             alone = _alone(program, parts, tangents)
             found.append(Derived(kind, objective.name, alone, objective.sense == "maximize"))
         return found
-    graph, by = program.graph, [p.leaf for p in program.parameters]
+    graph, by = program.graph, [p.leaf for p in program.parameters if not p.frozen]
     outputs = [(name, node) for name, node in program.outputs if name in {leaf.name for leaf in program.cotangents}]
     if kind == "jvp" and outputs:
         tangents = _tangents(program)
-        along = [tangent.leaf for tangent in tangents]
+        along = [tangent.leaf for p, tangent in zip(program.parameters, tangents, strict=True) if not p.frozen]
         parts = {name: jvp(graph, node, by, along) for name, node in outputs}
         return [Derived(kind, None, _alone(program, parts, tangents))]
     if kind == "jacobian" and outputs:
         parts = {}
         for name, node in outputs:
-            for parameter, block in zip(program.parameters, jacobian(graph, node, by), strict=True):
-                parts[f"{name} {parameter.name}"] = block
+            blocks = dict(zip((leaf.name for leaf in by), jacobian(graph, node, by), strict=True))
+            for parameter in program.parameters:
+                parts[f"{name} {parameter.name}"] = blocks.get(parameter.leaf.name, graph.constant(0))
         return [Derived(kind, None, _alone(program, parts))]
     return []
 
@@ -295,4 +296,5 @@ def _alone(program: Program, parts: Mapping[str, Node], tangents: tuple[Paramete
         for values in (program.named, program.predicted)
     )
     empty = replace(program, objectives=(), outputs=(), metrics=(), gradients={}, adjoints={}, cotangents=())
+    empty = replace(empty, retained={})
     return replace(empty, named=named, predicted=predicted, pullback=dict(parts), tangents=tangents)

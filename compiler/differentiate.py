@@ -43,7 +43,6 @@ from .graph import (
     Stack,
     Steps,
     Stop,
-    depends,
     people,
     placeholder,
 )
@@ -66,8 +65,8 @@ class Cotangent:
 def differentiate(program: Program, written: Program | None = None) -> Program:
     """Adds `gradients` and `adjoints` of every objective, and the `pullback` of the outputs' `cotangents`.
 
-    An output takes a cotangent if it depends on a parameter as it was `written`, even where a pass has seen that its
-    derivative is 0.
+    An output takes a cotangent if, as it was `written`, it depends on a parameter that is not frozen, even where a pass
+    has seen that its derivative is 0.
     """
     graph = program.graph
     gradients, adjoints = {}, {}
@@ -76,12 +75,11 @@ def differentiate(program: Program, written: Program | None = None) -> Program:
         found = sweep(graph, [(objective.value, graph.constant(1))], leaves)
         gradients[objective.name] = _of_parameters(program, found)
         adjoints[objective.name] = {name: found[node.id] for name, node in program.named if node.id in found}
-    as_written = (written or program).outputs
-    depending = {name for name, node in as_written if node.dtype == "float" and depends(node, "parameter")}
+    depending = {name for name, _ in (written or program).seeded()}
     seeded = [(name, node) for name, node in program.outputs if name in depending]
     cotangents = tuple(graph.leaf("cotangent", name, node.axes) for name, node in seeded)
     pairs = [(node, leaf) for (_, node), leaf in zip(seeded, cotangents, strict=True)]
-    found = sweep(graph, pairs, [p.leaf for p in program.parameters])
+    found = sweep(graph, pairs, [p.leaf for p in program.parameters if not p.frozen])
     pullback = _of_parameters(program, found) if pairs else {}
     return replace(program, gradients=gradients, adjoints=adjoints, cotangents=cotangents, pullback=pullback)
 

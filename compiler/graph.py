@@ -816,7 +816,8 @@ class Initial:
 class Parameter:
     """A parameter. `leaf` is the unconstrained vector's part, `value` what the model sees (behind the bound's map).
 
-    `axes` stand as they were written: that is the order in memory. `lower` and `upper` are numbers or None.
+    `axes` stand as they were written: that is the order in memory. `lower` and `upper` are numbers or None. Nothing is
+    differentiated by one that is `frozen`.
     """
 
     name: str
@@ -827,6 +828,7 @@ class Parameter:
     lower: float | None = None
     upper: float | None = None
     span: Span | None = None
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -890,7 +892,8 @@ class Program:
     the seeds of the outputs and the gradients that they give. `tangents` are the parts of a direction in which the
     parameters move, in a program that has one: a parameter like each, in the same order. Objectives, and the named
     values that they need, are as in training, outputs and metrics as in prediction; `predicted` has the named values
-    that are needed in both ways and differ, as in prediction.
+    that are needed in both ways and differ, as in prediction. `retained` has, of an objective and under None of the
+    outputs' cotangents, the gradients by named values that were asked for.
     """
 
     graph: Graph
@@ -911,6 +914,13 @@ class Program:
     noise: tuple[Noise, ...] = ()
     states: tuple[State, ...] = ()
     predicted: tuple[tuple[str, Node], ...] = ()
+    retained: Mapping[str | None, Mapping[str, Node]] = field(default_factory=dict)
+
+    def seeded(self) -> tuple[tuple[str, Node], ...]:
+        """The outputs that take a cotangent: those that depend on a parameter that is not frozen."""
+        leaves = {parameter.leaf.id for parameter in self.parameters if not parameter.frozen}
+        found = ((name, node) for name, node in self.outputs if node.dtype == "float")
+        return tuple((n, node) for n, node in found if any(below.id in leaves for below in reachable([node])))
 
     def shown(self, axes: Iterable[Axis]) -> tuple[Axis, ...]:
         """The axes of an output in the order in which users get them: the rows first, the others as declared, copies
@@ -930,6 +940,7 @@ class Program:
         found += [node for _, node in (*self.outputs, *self.metrics)]
         found += [node for gradient in self.gradients.values() for node in gradient.values()]
         found += list(self.pullback.values())
+        found += [node for table in self.retained.values() for node in table.values()]
         return found
 
     def everything(self) -> list[Node]:
@@ -956,6 +967,7 @@ class Program:
             gradients={key: {name: to(node) for name, node in g.items()} for key, g in self.gradients.items()},
             adjoints={key: {name: to(node) for name, node in g.items()} for key, g in self.adjoints.items()},
             pullback={name: to(node) for name, node in self.pullback.items()},
+            retained={of: {name: to(node) for name, node in table.items()} for of, table in self.retained.items()},
         )
 
 
@@ -979,7 +991,7 @@ def depends(node: Node, role: str) -> bool:
 def rewrite(program: Program, rule: Callable[[Node, tuple[Node, ...]], Node]) -> Program:
     """The program with each node given to `rule`, operands first; `rule` sees the node and its new operands.
 
-    A rule may give less than the node's axes where the value is the same along them; an output keeps its own.
+    A rule may give less than the node's axes where the value is the same along them; what is handed out keeps its own.
     """
     new: dict[int, Node] = {}
     for node in reachable(program.everything()):
@@ -990,4 +1002,8 @@ def rewrite(program: Program, rule: Callable[[Node, tuple[Node, ...]], Node]) ->
             program.graph.at(before)
     found = program.mapped(lambda node: new[node.id])
     outputs = tuple((name, program.graph.like(new[node.id], node)) for name, node in program.outputs)
-    return replace(found, outputs=outputs)
+    retained = {
+        of: {name: program.graph.like(new[node.id], node) for name, node in table.items()}
+        for of, table in program.retained.items()
+    }
+    return replace(found, outputs=outputs, retained=retained)

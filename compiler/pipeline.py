@@ -19,6 +19,7 @@ from .elaborate import elaborate
 from .emit.numpy import Variant, emit_numpy
 from .graph import Constant, Program
 from .lower import lower
+from .parts import freeze, give, retain
 from .simplify import algebra, expand, factor, loops, pointwise, stable, stack, tensor
 from .simplify.gate import agree
 from .simplify.rewrites import ALL, Rewrites, Rule
@@ -57,13 +58,22 @@ AFTER = ("loops", "stable", "algebra", "tensor", "pointwise", "tensor", "pointwi
 class Options:
     """What the caller may choose. `constants` replaces `const` values; `without` names passes and rules to leave out,
     or "all"; `fast_algebra` lets polynomials of the data be multiplied out, which may cost digits (see
-    `simplify/expand.py`); `derivatives` names functions that the module has besides, of `derivatives.KINDS`."""
+    `simplify/expand.py`); `derivatives` names functions that the module has besides, of `derivatives.KINDS`.
+
+    `frozen` are patterns of parameters by which nothing is differentiated; `values` names values that are outputs
+    besides, or where `alone` is true instead of all that the module gives; `retained` names values by which the
+    gradients are given too (`parts.py`).
+    """
 
     dtype: str = "float64"
     constants: Mapping[str, float] = field(default_factory=dict)
     without: tuple[str, ...] = ()
     fast_algebra: bool = False
     derivatives: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    alone: bool = False
+    retained: tuple[str, ...] = ()
 
     def takes(self, name: str) -> bool:
         """Whether the pass is not left out."""
@@ -145,12 +155,15 @@ def stages(
     tree = parse(source)
     yield "parse", tree
     prepare = _Prepare(chosen, record)
-    stabilised = elaborate(tree, chosen.constants, prepare)
+    stabilised = _parts(elaborate(tree, chosen.constants, prepare), chosen)
     # Without them a derivative in the model is what its formula says, and so the reference has it.
-    written = elaborate(tree, chosen.constants) if prepare.used else stabilised
+    written = _parts(elaborate(tree, chosen.constants), chosen) if prepare.used else stabilised
     yield "elaborate", checked(written)
     if prepare.used:
         yield "prepare", checked(stabilised, written)
+    if chosen.retained:
+        stabilised = retain(stabilised, chosen.retained)
+        yield "retain", checked(stabilised, written)
     for name in BEFORE:
         if chosen.takes(name):
             stabilised = PASSES[name](stabilised, record)
@@ -163,12 +176,13 @@ def stages(
         program = PASSES["stack"](program, record)
         yield "stack", checked(program, written)
     variants: list[Variant] = []
-    if chosen.takes("factor"):
+    # Gradients by values of each row are not those of another form of the objective.
+    if chosen.takes("factor") and not chosen.retained:
         factored = PASSES["factor"](program, record)
         yield "factor", checked(factored, written)
         if factored is not program:
             variants.append(Variant("factor", lower(factored, chosen.dtype)))
-    if chosen.fast_algebra and chosen.dtype == "float64" and chosen.takes("expand"):
+    if chosen.fast_algebra and chosen.dtype == "float64" and chosen.takes("expand") and not chosen.retained:
         expanded = PASSES["expand"](stabilised, record)
         yield "expand", checked(expanded, written)
         if expanded is not stabilised:
@@ -186,6 +200,11 @@ def stages(
     kinds = [kind for kind in KINDS if kind in chosen.derivatives]
     module = emit_numpy(lowered, variants, written, source, chosen.dtype, constants, VERSION, asked, kinds)
     yield "emit", module
+
+
+def _parts(program: Program, chosen: Options) -> Program:
+    """What is asked for of the model, as elaborated."""
+    return give(freeze(program, chosen.frozen), chosen.values, chosen.alone)
 
 
 class _Prepare:
@@ -260,7 +279,8 @@ def _uncollected() -> Iterator[None]:
 
 
 def compile_model(source: Source, options: Options | None = None) -> Compiled:
-    """The compiled model. Raises ModelError with every mistake found, UnknownPass or UnknownType for an option."""
+    """The compiled model. Raises ModelError with every mistake found, UnknownPass, UnknownType or UnknownPart for an
+    option."""
     chosen = options or Options()
     record = Rewrites(chosen.without, agree)
     with _uncollected():

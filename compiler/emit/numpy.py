@@ -205,6 +205,7 @@ def _head(
         *_table("INPUTS", [(i.name, _input_entry(i.axes, i.dtype, i.indexes, dtype)) for i in program.inputs]),
         *_table("NOISE", [(n.name, _noise_entry(n)) for n in program.noise]),
         *_table("PARAMETERS", [(p.name, _kept_entry(p, (p.lower, p.upper), writer)) for p in program.parameters]),
+        *([f"FROZEN = {_tuple(frozen)}"] if (frozen := [p.name for p in program.parameters if p.frozen]) else []),
         *_table("STATES", [(s.name, _kept_entry(s, (None, None), writer)) for s in program.states]),
         *_table("OUTPUTS", [(n, _output_entry(n, node, dtype, writer)) for n, node in program.outputs]),
         *_table("METRICS", [(n, f'{{"needs": {_tuple(writer.needs(n))}}}') for n, _ in program.metrics]),
@@ -471,7 +472,9 @@ class Writer:
     def objective(self, program: Program, objective: Objective, kind: str | None) -> str:
         """The class of an objective and its gradient, as the program has them; `kind` is that of a variant."""
         name, gradient = objective.name, program.gradients[objective.name]
-        plan = make_plan(program, [objective.value, *gradient.values(), *dict(objective.updates).values()])
+        retained = program.retained.get(name, {})
+        roots = [objective.value, *gradient.values(), *dict(objective.updates).values()]
+        plan = make_plan(program, [*roots, *retained.values()], list(retained.values()))
         routine = self.routine(plan)
         self.direct(routine, plan, gradient)
         routine.write()
@@ -479,7 +482,7 @@ class Writer:
         loss = routine.ref(objective.value)
         text = routine.note(loss)
         kept, advance = changing.update_lines(routine, objective, self.program.states, self.places)
-        writes = [*kept, *self.gradient_lines(routine, gradient)]
+        writes = [*kept, *self.gradient_lines(routine, gradient), *self._retained_lines(routine, retained)]
         needs = self.inputs(plan.roots)
         number = str(program.objectives.index(objective) + 1) if len(program.objectives) > 1 else ""
         shown = _quoted(name)[1:-1]
@@ -499,15 +502,15 @@ class Writer:
 
     def pullback(self) -> str:
         """The class of the gradient that cotangents of the outputs give."""
-        gradient = self.program.pullback
-        plan = make_plan(self.program, list(gradient.values()))
+        gradient, retained = self.program.pullback, self.program.retained.get(None, {})
+        plan = make_plan(self.program, [*gradient.values(), *retained.values()], list(retained.values()))
         routine = self.routine(plan)
         for leaf in self.program.cotangents:
             routine.inputs[leaf.name] = routine.names.fresh(f"seed_{leaf.name}")
         self.direct(routine, plan, gradient)
         routine.write()
         routine.section = "finish"
-        writes = self.gradient_lines(routine, gradient)
+        writes = [*self.gradient_lines(routine, gradient), *self._retained_lines(routine, retained)]
         needs = self.inputs([*plan.roots, *(node for _, node in self.program.outputs)])
         document = "The gradient that cotangents of the outputs give."
         return self.write_class(routine, "_Pullback", document, needs, [*writes, "return out"], Signature(True, out=1))
@@ -518,22 +521,32 @@ class Writer:
         routine = self.routine(plan)
         routine.write()
         routine.section = "finish"
-        lines = ["return {"]
+        lines = ["return {", *self._entries(routine, items, title != "_Metrics"), "}"]
+        needs = self.inputs(plan.roots)
+        return self.write_class(routine, title, document, needs, lines, signature)
+
+    # --- parts
+
+    def _entries(self, routine: Routine, items: Iterable[tuple[str, Node]], arrays: bool = True) -> list[str]:
+        """The entries of a table of values that are handed out: copies, or plain numbers where they are no `arrays`."""
+        lines = []
         for name, node in items:
             if node.axes:
                 layout = [axis.name for axis in self.program.shown(node.axes)]
                 text = f"{routine.use('array')}({routine.aligned(routine.result(node), layout)})"
             else:
                 text = routine.note(routine.ref(node))
-                if title != "_Metrics":
+                if arrays:
                     stored = {"bool": '"bool"', "int": '"int64"'}.get(node.dtype, "DTYPE")
                     text = f"{routine.use('array')}({text}, {stored})"
             lines.append(f"    {_quoted(name)}: {text},")
-        lines.append("}")
-        needs = self.inputs(plan.roots)
-        return self.write_class(routine, title, document, needs, lines, signature)
+        return lines
 
-    # --- parts
+    def _retained_lines(self, routine: Routine, retained: Mapping[str, Node]) -> list[str]:
+        """The lines that keep the gradients by named values."""
+        if not self.program.retained:
+            return []
+        return ["self.retained = {", *self._entries(routine, retained.items()), "}"]
 
     def direct(self, routine: Routine, plan: Plan, gradient: Mapping[str, Node]) -> None:
         """Gradients whose last operation is a ufunc are written where they belong."""
@@ -973,6 +986,14 @@ def bind(data, objective=None, block=None):
     )
     if program.cotangents:
         names = _tuple([leaf.name for leaf in program.cotangents])
+        if program.retained:
+            parts.append(
+                '''def bind_vjp(data, seeds):
+    """`vjp` bound to data and cotangents: call it with a vector of parameters; then `retained` has the gradients by
+    named values."""
+    return _Pullback(data, seeds)
+'''
+            )
         parts.append(
             f'''def _read_seeds(seeds, lengths):
     if not seeds:

@@ -27,6 +27,8 @@ def dump(program: Program) -> str:
     for objective, gradients in program.gradients.items():
         named += [(f"gradient of {objective} by ", name, node) for name, node in gradients.items()]
     named += [("pullback to ", name, node) for name, node in program.pullback.items()]
+    for of, retained in program.retained.items():
+        named += [(f"gradient of {of or 'the outputs'} by ", name, node) for name, node in retained.items()]
     nodes = reachable(node for _, _, node in named)
     width = len(str(nodes[-1].id)) if nodes else 1
     lines = [_line(node, width) for node in nodes]
