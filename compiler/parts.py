@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from .differentiate import sweep
-from .graph import Node, Program, Scan, reachable
+from .graph import Node, Program, Scan, Stop, reachable
 from .source import nearest
 
 
@@ -23,10 +23,14 @@ class UnknownPart(ValueError):
     name: str
     known: tuple[str, ...]
 
-    def __str__(self) -> str:
+    @property
+    def help(self) -> str:
+        """What to write instead."""
         near = nearest(self.name, self.known)
-        help = f"did you mean {near}?" if near else f"there are {', '.join(self.known) or 'none'}"
-        return f"there is no {self.kind} {self.name!a}: {help}"
+        return f"did you mean {near}?" if near else f"there are {', '.join(self.known) or 'none'}"
+
+    def __str__(self) -> str:
+        return f"there is no {self.kind} {self.name!a}: {self.help}"
 
 
 @dataclass(eq=False)
@@ -109,3 +113,37 @@ def _whole(program: Program, node: Node) -> Node:
     while node.free:
         node = program.graph.steps(next(scan for scan in scans if node.free & scan.binds), node)
     return node
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What may be asked of a named value: its type, the parameters that a derivative of it reaches, and whether it is
+    one of each step of a scan."""
+
+    dtype: str
+    reaches: tuple[str, ...]
+    stepwise: bool
+
+
+def described(program: Program) -> dict[str, Described]:
+    """Of each objective, named value, input and output what may be asked of it; frozen parameters are reached too."""
+    values = {o.name: o.value for o in program.objectives} | named(program) | dict(program.outputs)
+    whole = {name: _whole(program, node) for name, node in values.items()}
+    place = {parameter.leaf.id: i for i, parameter in enumerate(program.parameters)}
+    # A set of parameters is a number with their bits.
+    reached: dict[int, int] = {}
+    for node in reachable(whole.values()):
+        below = 1 << place[node.id] if node.id in place else 0
+        if node.dtype in ("float", "loop") and not isinstance(node, Stop):
+            for operand in node.operands:
+                below |= reached[operand.id]
+        reached[node.id] = below
+    names = [parameter.name for parameter in program.parameters]
+    return {
+        name: Described(
+            node.dtype,
+            tuple(p for i, p in enumerate(names) if reached[whole[name].id] >> i & 1),
+            bool(node.free),
+        )
+        for name, node in values.items()
+    }

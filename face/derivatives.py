@@ -121,7 +121,8 @@ def _of_output(point: Point, name: str, kinds: Sequence[str]) -> Iterator[dict[s
         order = [module.OUTPUTS[other.name]["axes"].index(axis) for axis in other.names]
         turned[other.name] = turned[other.name].transpose(order)
     seed = {name: turned[name]}
-    estimate = _numeric(point, written.graph.contract([node, leaf], node.axes), written, names, seed)
+    free = [p.name for p in written.parameters if not p.frozen]
+    estimate = _numeric(point, written.graph.contract([node, leaf], node.axes), written, free, seed)
     for kind in kinds:
         if kind == "vjp":
             found = np.asarray(module.vjp(point.theta, point.data, {name: u}), np.float64)

@@ -1,28 +1,67 @@
 """`gradc.compile`: from Python, a model's text to a module that runs.
 
-Takes a path or a text; gives `Model`, which holds the emitted text and the module made of it.
+Takes a path or a text; gives `Model`, which holds the emitted text and the module made of it, and makes sessions.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import numpy.typing as npt
+
+from gradc.compiler.parts import Described, described
 from gradc.compiler.pipeline import Options, compile_model
 from gradc.compiler.source import Source, read_source
 from gradc.modules import left_out, load
+from gradc.runtime.session import Session
+
+Variant = tuple[tuple[str, ...], tuple[str, ...], str | None]
 
 
 @dataclass(frozen=True)
 class Model:
-    """A compiled model: `text` is the module as it would be written to a file, `module` the module itself."""
+    """A compiled model: `text` is the module as it would be written to a file, `module` the module itself.
+
+    `values` says of each objective, named value, input and output what may be asked of it.
+    """
 
     name: str
     text: str = field(repr=False)
     module: ModuleType = field(repr=False)
+    source: Source = field(repr=False)
+    options: Options = field(repr=False)
+    values: Mapping[str, Described] = field(repr=False)
+    _variants: dict[Variant, ModuleType] = field(default_factory=dict, repr=False, compare=False)
+
+    def session(
+        self,
+        data: Mapping[str, Any],
+        theta: npt.NDArray[Any] | None = None,
+        seed: int = 0,
+        objective: str | None = None,
+    ) -> Session:
+        """The model at one point: `data` maps the names of inputs to arrays.
+
+        `theta`, a flat vector, is where it starts, else the model's own start, drawn from `seed`. `objective` picks one
+        of several. Raises the module's DataError where the data do not fit.
+        """
+        return Session(self.module, data, theta, seed, objective, self)
+
+    def variant(self, frozen: tuple[str, ...], retained: tuple[str, ...], value: str | None) -> ModuleType:
+        """The module without gradients by the frozen parameters and with those by retained values, made when it is first
+        asked for; where `value` is given, of this value alone."""
+        key = (frozen, retained, value)
+        if key not in self._variants:
+            options = replace(self.options, frozen=frozen, retained=retained)
+            if value is not None:
+                options = replace(options, values=(value,), alone=True, derivatives=())
+            self._variants[key] = load(compile_model(self.source, options).module, self.name)
+        return self._variants[key]
 
 
 def compile(
@@ -32,17 +71,24 @@ def compile(
     without: tuple[str, ...] = (),
     fast_algebra: bool = False,
     derivatives: tuple[str, ...] = (),
+    frozen: tuple[str, ...] = (),
+    values: tuple[str, ...] = (),
 ) -> Model:
     """The model in a file, or in a text (a `str` with a line end in it).
 
     `constants` replaces `const` values, `without` names passes and rules to leave out, `fast_algebra` multiplies out
-    polynomials of the data, `derivatives` names functions that the module has besides, such as "hessian". Raises
-    `gradc.compiler.source.ModelError` with every mistake found, `gradc.compiler.pipeline.UnknownDerivative` where the
-    model does not have a derivative, OSError where the file cannot be read.
+    polynomials of the data, `derivatives` names functions that the module has besides, such as "hessian". Nothing is
+    differentiated by parameters that the patterns in `frozen` name, such as "body.*"; `values` are named values that
+    the module gives besides its outputs. Raises `gradc.compiler.source.ModelError` with every mistake found,
+    `gradc.compiler.pipeline.UnknownDerivative` and `gradc.compiler.parts.UnknownPart` where the model does not have
+    what is asked for, OSError where the file cannot be read.
     """
     text = isinstance(model, str) and "\n" in model
     source = Source("model", str(model)) if text else read_source(model)
     name = Path(source.name).name.removesuffix(".model")
-    options = Options(dtype, dict(constants or {}), left_out(without), fast_algebra, derivatives)
+    options = Options(
+        dtype, dict(constants or {}), left_out(without), fast_algebra, derivatives, tuple(frozen), tuple(values)
+    )
     compiled = compile_model(source, options)
-    return Model(name, compiled.module, load(compiled.module, name))
+    module = load(compiled.module, name)
+    return Model(name, compiled.module, module, source, options, described(compiled.elaborated))

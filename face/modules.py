@@ -56,6 +56,8 @@ def options(arguments: Namespace) -> Options:
         without=without,
         fast_algebra=arguments.fast_algebra,
         derivatives=derivatives(getattr(arguments, "derivatives", None) or ""),
+        frozen=tuple(dict.fromkeys(arguments.freeze)),
+        values=tuple(dict.fromkeys(getattr(arguments, "value", ()))),
     )
 
 
@@ -73,13 +75,16 @@ def derivatives(words: str) -> tuple[str, ...]:
 
 
 def compile_source(source: Source, chosen: Options) -> Compiled:
-    """The compiled model. ModelError with every mistake found; Failure for a derivative that the model lacks."""
+    """The compiled model. ModelError with every mistake found; Failure for a derivative or a name that it lacks."""
+    from gradc.compiler.parts import UnknownPart
     from gradc.compiler.pipeline import UnknownDerivative, compile_model
 
     try:
         return compile_model(source, chosen)
     except UnknownDerivative as error:
         raise usage(str(error), "leave it out of --derivatives") from error
+    except UnknownPart as error:
+        raise Failure("name", f"{source.name} has no {error.kind} {error.name!a}", error.help) from error
 
 
 def load(text: str, name: str) -> ModuleType:

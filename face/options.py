@@ -44,6 +44,25 @@ def add_compiling(parser: argparse.ArgumentParser, dtype: bool = True) -> None:
         help="multiply out polynomials of the data, such as the exponent of a Gaussian, so that a step needs one "
         "matrix product; float64 only, and only where the data are well conditioned, since it may cost digits",
     )
+    group.add_argument(
+        "--freeze",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="compute no gradient by the parameters of these names, as fc1.b or 'body.*', and leave them as they are; "
+        "may be given several times",
+    )
+
+
+def add_values(parser: argparse.ArgumentParser) -> None:
+    """Values that the module gives besides its outputs."""
+    parser.add_argument(
+        "--value",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="make a named value of the model an output besides; may be given several times",
+    )
 
 
 def add_derivatives(parser: argparse.ArgumentParser) -> None:

@@ -37,6 +37,69 @@ class NothingToDifferentiate(ValueError):
 
 
 @dataclass(eq=False)
+class UnknownValue(ValueError):
+    """A name that no value of the model has. `near` is the most alike, or None."""
+
+    name: str
+    known: tuple[str, ...]
+    near: str | None
+
+    def __str__(self) -> str:
+        help = f"did you mean {self.near!r}?" if self.near else f"there are {', '.join(self.known) or 'none'}"
+        return f"the model has no value {self.name!r}: {help}"
+
+
+@dataclass(eq=False)
+class NotCompiled(ValueError):
+    """What only the compiler can give, of a session that has a module alone. `what` says what is asked for."""
+
+    what: str
+
+    def __str__(self) -> str:
+        return f"this module has no {self.what}: gradc.compile(...).session(data) makes a session that compiles it"
+
+
+@dataclass(eq=False)
+class NoDerivative(ValueError):
+    """A value that has no gradient, or from which none starts; `why` says so, and what to do."""
+
+    name: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"there is no derivative for {self.name!r}: {self.why}"
+
+
+@dataclass(eq=False)
+class AllFrozen(ValueError):
+    """A backward pass that would reach only parameters with `requires_grad` False."""
+
+    name: str
+    frozen: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"every parameter that {self.name!r} depends on is frozen ({', '.join(self.frozen)}): "
+            f"session.requires_grad_(True, {self.frozen[0]!r}) lets one have a gradient again"
+        )
+
+
+@dataclass(eq=False)
+class SeedShape(ValueError):
+    """A seed of another shape than the value that it is for; a length that is not known is None."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    found: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"the seed of {self.name!r} has shape {self.found}, and {self.name!r} has {self.shape}: "
+            f"a seed is the gradient of something by {self.name!r}, and has a number for each of its own"
+        )
+
+
+@dataclass(eq=False)
 class SeveralObjectives(ValueError):
     """A loss or a backward pass without a name, of a model that has several objectives."""
 

@@ -1,8 +1,14 @@
-"""One parameter of a session: a named part of the flat vectors of values and of gradients."""
+"""What of a session has a gradient: parameters, named parts of the flat vectors of values and of gradients, and values.
+
+Takes names and views from a session; gives the objects that PyTorch's `tensor.grad` and `tensor.requires_grad` are
+looked for in.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -23,9 +29,21 @@ class Parameter:
     name: str
     place: slice
     value: Array
-    requires_grad: bool = True
+    _requires: bool = True
     _sum: Array = field(default_factory=lambda: np.empty(0), repr=False)
+    _asked: Callable[[str, bool], None] = field(default=lambda name, requires: None, repr=False)
     _reached: bool = field(default=False, repr=False)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients by the parameter are computed. Setting it changes what the next pass computes."""
+        return self._requires
+
+    @requires_grad.setter
+    def requires_grad(self, requires: bool) -> None:
+        if requires != self._requires:
+            self._asked(self.name, requires)
+            self._requires = bool(requires)
 
     @property
     def grad(self) -> Array | None:
@@ -52,3 +70,28 @@ class Parameter:
             self._reached = False
         elif self._reached:
             self._sum.fill(0.0)
+
+
+@dataclass(eq=False)
+class Value:
+    """A named value of the model, or an input. `grad` is None until `retain_grad` and a backward pass through it.
+
+    It accumulates over the backward passes of one forward pass; the values of the next forward pass are others.
+    """
+
+    name: str
+    retains_grad: bool = False
+    grad: Array | None = None
+
+    def accumulate(self, gradient: Array) -> None:
+        """Add a gradient of the shape of the value."""
+        self.grad = gradient.copy() if self.grad is None else self.grad + gradient
+
+
+def named(names: Collection[str], patterns: str | Iterable[str]) -> list[str]:
+    """The names that a pattern, or one of several, matches. ValueError for a pattern that matches none."""
+    wanted = [patterns] if isinstance(patterns, str) else list(patterns)
+    for pattern in wanted:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise ValueError(f"no parameter has a name like {pattern!r}; there are {', '.join(names)}")
+    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in wanted)]

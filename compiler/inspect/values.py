@@ -72,6 +72,7 @@ def values(program: Program) -> tuple[Description, ...]:
     for name, node in (*program.named, *program.outputs, *program.metrics):
         nodes.setdefault(name, node)
     parameters = {p.name for p in program.parameters}
+    frozen = {p.name for p in program.parameters if p.frozen}
     between = {n.name: _drawn(n) for n in program.noise} | {s.name: _kept(s, program, names) for s in program.states}
     predicted = dict(program.predicted)
     order = sorted(nodes, key=lambda name: program.spans[name].start if name in program.spans else -1)
@@ -87,6 +88,7 @@ def values(program: Program) -> tuple[Description, ...]:
             if leaf is None and isinstance(node, Constant):
                 leaf = "constant"
             rule = between.get(name) or _rule(node, name, leaf, names)
+            rule = "frozen" if name in frozen else rule
             rule = f"in {mode}, {rule}" if differs else rule
             if leaf is None and node.id not in computed:
                 rule = f"not computed: nothing needs it ({rule})"

@@ -29,7 +29,9 @@ examples:
   gradc compile thermometer.model --check          fail if thermometer.py is not what would be written
   gradc compile decay.model --without pointwise    leave a pass out, to see what it does
   gradc compile mixture.model --fast-algebra       multiply out polynomials of the data
-  gradc compile decay.model --derivatives hvp      with products of second derivatives and a vector"""
+  gradc compile decay.model --derivatives hvp      with products of second derivatives and a vector
+  gradc compile digits.model --freeze 'fc1.*'      without gradients by the first layer
+  gradc compile logistic.model --value z           with the named value z as an output"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the module there is stale")
     parser.add_argument("--force", action="store_true", help="write over a file that gradc did not write")
     options.add_derivatives(parser)
+    options.add_values(parser)
     options.add_compiling(parser)
 
 
@@ -60,6 +63,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         "without": list(chosen.without),
         "fast_algebra": chosen.fast_algebra,
         "derivatives": list(chosen.derivatives),
+        "frozen": list(chosen.frozen),
+        "values": list(chosen.values),
         "output": None if to_stdout else str(target),
     }
     if to_stdout:

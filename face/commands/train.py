@@ -118,6 +118,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     module = load(compiled.module, name)
     if not module.OBJECTIVES:
         raise Failure("data", f"{source.name} has no objective, and nothing to train")
+    if not any(entry["over"] for entry in module.OBJECTIVES.values()):
+        raise usage("every parameter is frozen, and there is nothing to train", "let --freeze name fewer")
     # One loss goes by that name, several by the names of their objectives.
     titles = {key: key if len(module.OBJECTIVES) > 1 else "loss" for key in module.OBJECTIVES}
     needed = {name for entry in module.OBJECTIVES.values() for name in entry["needs"]}
@@ -208,6 +210,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         "status": {OK: "done", FAILED: "diverged", INTERRUPTED: "interrupted"}[status],
         "dtype": arguments.dtype,
         "constants": dict(module.CONSTANTS),
+        "frozen": list(getattr(module, "FROZEN", ())),
         **taken.record,
         "from": None if arguments.start is None else arguments.start.name,
         "objective": next(iter(titles)) if len(titles) == 1 else None,

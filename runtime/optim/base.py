@@ -9,14 +9,14 @@ that moves, so that a step is a few NumPy calls and allocates nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from ..parameter import named
 from ..session import Session
 
 Array = npt.NDArray[Any]
@@ -288,15 +288,6 @@ class Optimizer:
             if (found.group is cohort.group, found.numbers, found.arrays) == (True, cohort.numbers, cohort.arrays):
                 return found
         return cohort
-
-
-def named(names: Collection[str], patterns: Patterns) -> list[str]:
-    """The names that a pattern, or one of several, matches. ValueError for a pattern that matches none."""
-    wanted = [patterns] if isinstance(patterns, str) else list(patterns)
-    for pattern in wanted:
-        if not any(fnmatchcase(name, pattern) for name in names):
-            raise ValueError(f"no parameter has a name like {pattern!r}; there are {', '.join(names)}")
-    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in wanted)]
 
 
 def _groups(params: Patterns | Iterable[Mapping[str, Any]] | None) -> Sequence[Mapping[str, Any]]:

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..parameter import named
 from ..session import Session
-from .base import Array, Patterns, joined, named
+from .base import Array, Patterns, joined
 
 
 def clip_grad_norm_(
