@@ -117,9 +117,10 @@ def _whole(program: Program, node: Node) -> Node:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What may be asked of a named value: its type, the parameters that a derivative of it reaches, and whether it is
-    one of each step of a scan."""
+    """What may be asked of a named value: its axes in the order in which they are given, its type, the parameters that
+    its derivative reaches, and whether it is one of each step of a scan."""
 
+    axes: tuple[str, ...]
     dtype: str
     reaches: tuple[str, ...]
     stepwise: bool
@@ -139,8 +140,10 @@ def described(program: Program) -> dict[str, Described]:
                 below |= reached[operand.id]
         reached[node.id] = below
     names = [parameter.name for parameter in program.parameters]
+    written = {item.name: item.axes for item in program.inputs}
     return {
         name: Described(
+            tuple(axis.name for axis in written.get(name) or program.shown(whole[name].axes)),
             node.dtype,
             tuple(p for i, p in enumerate(names) if reached[whole[name].id] >> i & 1),
             bool(node.free),

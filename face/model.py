@@ -53,8 +53,8 @@ class Model:
         return Session(self.module, data, theta, seed, objective, self)
 
     def variant(self, frozen: tuple[str, ...], retained: tuple[str, ...], value: str | None) -> ModuleType:
-        """The module without gradients by the frozen parameters and with those by retained values, made when it is first
-        asked for; where `value` is given, of this value alone."""
+        """The module without gradients by the frozen parameters and with those by retained values; where `value` is
+        given, of this value alone. It is made when it is first asked for."""
         key = (frozen, retained, value)
         if key not in self._variants:
             options = replace(self.options, frozen=frozen, retained=retained)

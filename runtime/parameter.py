@@ -74,12 +74,14 @@ class Parameter:
 
 @dataclass(eq=False)
 class Value:
-    """A named value of the model, or an input. `grad` is None until `retain_grad` and a backward pass through it.
+    """A named value of the model, or an input. `axes` are its axes in the order that arrays and seeds of it have.
 
-    It accumulates over the backward passes of one forward pass; the values of the next forward pass are others.
+    `grad` is None until `retain_grad` and a backward pass through the value. It accumulates over the backward passes of
+    one forward pass; the values of the next forward pass are others.
     """
 
     name: str
+    axes: tuple[str, ...]
     retains_grad: bool = False
     grad: Array | None = None
 

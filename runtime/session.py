@@ -34,9 +34,11 @@ Array = npt.NDArray[Any]
 
 
 class Described(Protocol):
-    """What is known of a named value: its type, the parameters that its derivative reaches, and whether it is one of
-    each step of a scan."""
+    """What is known of a named value: its axes in the order in which they are given, its type, the parameters that its
+    derivative reaches, and whether it is one of each step of a scan."""
 
+    @property
+    def axes(self) -> tuple[str, ...]: ...
     @property
     def dtype(self) -> str: ...
     @property
@@ -365,8 +367,6 @@ class Session:
         found = self[name]
         if isinstance(found, Parameter) or found.retains_grad:
             return
-        if self._variants is None:
-            raise NotCompiled(f"gradient by the value {name!r}")
         described = self._described(name)
         if described.dtype != "float":
             raise NoDerivative(name, _why(described.dtype))
@@ -378,14 +378,12 @@ class Session:
     # --------------------------------------------------------------------------------------------------------- values
 
     def __getitem__(self, name: str) -> Parameter | Value:
-        """The parameter or the named value. Raises UnknownValue."""
+        """The parameter or the named value. Raises UnknownValue or NotCompiled."""
         if name in self.parameters:
             return self.parameters[name]
-        if self._variants is not None:
-            self._described(name)
-        elif name not in {*self._chosen, *self._plain.OUTPUTS, *self._plain.INPUTS}:
+        if self._variants is None:
             raise NotCompiled(f"value {name!r}")
-        return self._named.setdefault(name, Value(name))
+        return self._named.setdefault(name, Value(name, self._described(name).axes))
 
     def value(self, name: str) -> Array:
         """What a parameter, a state, an input, an objective, an output, a metric or a named value is now: an array.

@@ -521,18 +521,22 @@ class Writer:
         routine = self.routine(plan)
         routine.write()
         routine.section = "finish"
-        lines = ["return {", *self._entries(routine, items, title != "_Metrics"), "}"]
+        shown = [(name, node, self.program.shown(node.axes)) for name, node in items]
+        lines = ["return {", *self._entries(routine, shown, title != "_Metrics"), "}"]
         needs = self.inputs(plan.roots)
         return self.write_class(routine, title, document, needs, lines, signature)
 
     # --- parts
 
-    def _entries(self, routine: Routine, items: Iterable[tuple[str, Node]], arrays: bool = True) -> list[str]:
-        """The entries of a table of values that are handed out: copies, or plain numbers where they are no `arrays`."""
+    def _entries(
+        self, routine: Routine, items: Iterable[tuple[str, Node, Sequence[Axis]]], arrays: bool = True
+    ) -> list[str]:
+        """The entries of a table of values that are handed out, each with its axes in order: copies, or plain numbers
+        where they are no `arrays`."""
         lines = []
-        for name, node in items:
+        for name, node, axes in items:
             if node.axes:
-                layout = [axis.name for axis in self.program.shown(node.axes)]
+                layout = [axis.name for axis in axes]
                 text = f"{routine.use('array')}({routine.aligned(routine.result(node), layout)})"
             else:
                 text = routine.note(routine.ref(node))
@@ -543,10 +547,12 @@ class Writer:
         return lines
 
     def _retained_lines(self, routine: Routine, retained: Mapping[str, Node]) -> list[str]:
-        """The lines that keep the gradients by named values."""
+        """The lines that keep the gradients by named values, and by inputs with the axes that these have in the data."""
         if not self.program.retained:
             return []
-        return ["self.retained = {", *self._entries(routine, retained.items()), "}"]
+        written = {item.name: item.axes for item in self.program.inputs}
+        items = [(name, node, written.get(name) or self.program.shown(node.axes)) for name, node in retained.items()]
+        return ["self.retained = {", *self._entries(routine, items), "}"]
 
     def direct(self, routine: Routine, plan: Plan, gradient: Mapping[str, Node]) -> None:
         """Gradients whose last operation is a ufunc are written where they belong."""
