@@ -883,6 +883,22 @@ class Objective:
     updates: tuple[tuple[str, Node], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What one gather gives to the gradient of a parameter: `values` at the positions `index` of its axis `along`.
+
+    There is a row for each position of the axes `over`, which are the index's. `beside` are the parameter's other axes,
+    in its order, under the names that they have in `values`. Index and values may lack axes along which they are the
+    same.
+    """
+
+    along: str
+    over: tuple[Axis, ...]
+    beside: tuple[Axis, ...]
+    index: Node
+    values: Node
+
+
 @dataclass(frozen=True)
 class Program:
     """What a stage takes and gives: the graph, and the nodes in it that have a meaning for the user.
@@ -893,7 +909,8 @@ class Program:
     parameters move, in a program that has one: a parameter like each, in the same order. Objectives, and the named
     values that they need, are as in training, outputs and metrics as in prediction; `predicted` has the named values
     that are needed in both ways and differ, as in prediction. `retained` has, of an objective and under None of the
-    outputs' cotangents, the gradients by named values that were asked for.
+    outputs' cotangents, the gradients by named values that were asked for. `sparse` maps an objective to the parameters
+    whose gradients it has by rows, none where it does not reach them; they are 0 in `gradients`.
     """
 
     graph: Graph
@@ -915,6 +932,7 @@ class Program:
     states: tuple[State, ...] = ()
     predicted: tuple[tuple[str, Node], ...] = ()
     retained: Mapping[str | None, Mapping[str, Node]] = field(default_factory=dict)
+    sparse: Mapping[str, Mapping[str, tuple[Rows, ...]]] = field(default_factory=dict)
 
     def seeded(self) -> tuple[tuple[str, Node], ...]:
         """The outputs that take a cotangent: those that depend on a parameter that is not frozen."""
@@ -933,12 +951,23 @@ class Program:
 
         return tuple(sorted(axes, key=key))
 
+    def rows_of(self, objective: str) -> list[Node]:
+        """The indices and values of the gradients that the objective has by rows."""
+        parts = [part for parts in self.sparse.get(objective, {}).values() for part in parts]
+        return [node for part in parts for node in (part.index, part.values)]
+
+    def gathered_along(self) -> dict[str, str]:
+        """The parameters that have gradients by rows, each with the axis of which these are positions."""
+        parts = [(name, part) for table in self.sparse.values() for name, rows in table.items() for part in rows]
+        return {name: part.along for name, part in parts}
+
     def roots(self) -> list[Node]:
         """Every node that has a meaning for the user, the named values left out."""
         found = [objective.value for objective in self.objectives]
         found += [node for objective in self.objectives for _, node in objective.updates]
         found += [node for _, node in (*self.outputs, *self.metrics)]
         found += [node for gradient in self.gradients.values() for node in gradient.values()]
+        found += [node for objective in self.sparse for node in self.rows_of(objective)]
         found += list(self.pullback.values())
         found += [node for table in self.retained.values() for node in table.values()]
         return found
@@ -968,6 +997,13 @@ class Program:
             adjoints={key: {name: to(node) for name, node in g.items()} for key, g in self.adjoints.items()},
             pullback={name: to(node) for name, node in self.pullback.items()},
             retained={of: {name: to(node) for name, node in table.items()} for of, table in self.retained.items()},
+            sparse={
+                key: {
+                    name: tuple(replace(part, index=to(part.index), values=to(part.values)) for part in parts)
+                    for name, parts in table.items()
+                }
+                for key, table in self.sparse.items()
+            },
         )
 
 

@@ -49,14 +49,19 @@ def freeze(program: Program, patterns: Sequence[str]) -> Program:
 
     They stay in the vector of parameters, where it is.
     """
+    frozen = matching(program, patterns)
+    objectives = (replace(o, over=tuple(name for name in o.over if name not in frozen)) for o in program.objectives)
+    parameters = (replace(p, frozen=p.frozen or p.name in frozen) for p in program.parameters)
+    return replace(program, objectives=tuple(objectives), parameters=tuple(parameters))
+
+
+def matching(program: Program, patterns: Sequence[str]) -> frozenset[str]:
+    """The parameters that the patterns name. Raises UnknownPart for a pattern that names none."""
     names = tuple(parameter.name for parameter in program.parameters)
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise UnknownPart("parameter", pattern, names)
-    frozen = {name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)}
-    objectives = (replace(o, over=tuple(name for name in o.over if name not in frozen)) for o in program.objectives)
-    parameters = (replace(p, frozen=p.frozen or p.name in frozen) for p in program.parameters)
-    return replace(program, objectives=tuple(objectives), parameters=tuple(parameters))
+    return frozenset(name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns))
 
 
 def give(program: Program, names: Sequence[str], alone: bool) -> Program:

@@ -24,6 +24,7 @@ from .simplify import algebra, expand, factor, loops, pointwise, stable, stack, 
 from .simplify.gate import agree
 from .simplify.rewrites import ALL, Rewrites, Rule
 from .source import Source
+from .sparse import by_rows
 from .syntax import parse
 
 Pass = Callable[[Program, Rewrites], Program]
@@ -62,7 +63,7 @@ class Options:
 
     `frozen` are patterns of parameters by which nothing is differentiated; `values` names values that are outputs
     besides, or where `alone` is true instead of all that the module gives; `retained` names values by which the
-    gradients are given too (`parts.py`).
+    gradients are given too (`parts.py`); `sparse` are patterns of the parameters whose gradients are given by rows.
     """
 
     dtype: str = "float64"
@@ -74,6 +75,7 @@ class Options:
     values: tuple[str, ...] = ()
     alone: bool = False
     retained: tuple[str, ...] = ()
+    sparse: tuple[str, ...] = ()
 
     def takes(self, name: str) -> bool:
         """Whether the pass is not left out."""
@@ -170,7 +172,11 @@ def stages(
             yield f"{name} before", checked(stabilised, written)
     differentiated = differentiate(stabilised, written)
     yield "differentiate", checked(differentiated, written)
-    program = yield from _simplified("", differentiated, written, chosen, record)
+    trained = differentiated
+    if chosen.sparse:
+        trained = by_rows(differentiated, chosen.sparse, source)
+        yield "sparse", checked(trained, written)
+    program = yield from _simplified("", trained, written, chosen, record)
     yield "simplified", program
     if chosen.takes("stack"):
         program = PASSES["stack"](program, record)
@@ -188,6 +194,7 @@ def stages(
         if expanded is not stabilised:
             expanded = differentiate(expanded, written)
             yield "differentiate expanded", checked(expanded, written)
+            expanded = by_rows(expanded, chosen.sparse, source)
             expanded = yield from _simplified(" expanded", expanded, written, chosen, record)
             variants.append(Variant("expand", lower(expanded, chosen.dtype)))
     lowered = lower(program, chosen.dtype)
@@ -279,8 +286,8 @@ def _uncollected() -> Iterator[None]:
 
 
 def compile_model(source: Source, options: Options | None = None) -> Compiled:
-    """The compiled model. Raises ModelError with every mistake found, UnknownPass, UnknownType or UnknownPart for an
-    option."""
+    """The compiled model. Raises ModelError with every mistake found, and for an option UnknownPass, UnknownType,
+    UnknownDerivative or UnknownPart."""
     chosen = options or Options()
     record = Rewrites(chosen.without, agree)
     with _uncollected():

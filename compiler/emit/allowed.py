@@ -56,8 +56,8 @@ ATTRIBUTES = frozenset(
 """Of arrays, ufuncs, tables, texts, slices and random generators."""
 
 OWN = frozenset(
-    "rebind retained rows size _block _blocks _buffers _fixed _lengths _noise _out _places _see _theta _updated _views "
-    "_write_to".split()
+    "rebind retained rows size sparse _block _blocks _buffers _fixed _lengths _noise _out _places _see _theta _updated "
+    "_views _write_to".split()
 )
 """What the module's classes have."""
 

@@ -40,7 +40,7 @@ from ..graph import (
 )
 from ..plan import Plan, make_plan
 from ..source import Source
-from . import changing
+from . import changing, sparse
 from . import derivatives as beyond
 from .allowed import verify
 from .lengths import NAME as CHECK_LENGTHS
@@ -220,8 +220,7 @@ def _forms(writer: Writer) -> list[str]:
     lines: list[str] = []
     for kind, (_, _, said) in VARIANTS.items():
         for objective, (title, _) in writer.variants[kind].items():
-            shown = _quoted(objective)[1:-1]
-            lines += ["", f"Where the data allow it, `bind` gives {title} for `{shown}`:", said]
+            lines += ["", f"Where the data allow it, `bind` gives {title} for {_shown(objective)}:", said]
     return lines
 
 
@@ -261,6 +260,11 @@ def _initial(initial: Initial) -> str:
 def _quoted(text: str | None) -> str:
     """The text in ASCII, as Python reads it back."""
     return "None" if text is None else json.dumps(text)
+
+
+def _shown(name: str) -> str:
+    """A name in a remark."""
+    return f"`{_quoted(name)[1:-1]}`"
 
 
 def _table(name: str, entries: Sequence[tuple[str, str]]) -> list[str]:
@@ -327,9 +331,12 @@ def _output_entry(name: str, node: Node, dtype: str, writer: Writer) -> str:
     return f'{{{_axes_entry(axes)}, "dtype": "{stored}", "needs": {_tuple(writer.needs(name))}}}'
 
 
-def _objective_entry(objective: object, writer: Writer) -> str:
-    name, sense, over = objective.name, objective.sense, objective.over  # type: ignore[attr-defined]
-    return f'{{"sense": "{sense}", "over": {_tuple(over)}, "needs": {_tuple(writer.needs(name))}}}'
+def _objective_entry(objective: Objective, writer: Writer) -> str:
+    entry = f'"sense": "{objective.sense}", "over": {_tuple(objective.over)}'
+    rows = [f"{_quoted(key)}: {_quoted(writer.sparse[key])}" for key in writer.program.sparse.get(objective.name, {})]
+    if rows:
+        entry += f', "sparse": {{{", ".join(rows)}}}'
+    return f'{{{entry}, "needs": {_tuple(writer.needs(objective.name))}}}'
 
 
 # ---------------------------------------------------------------------------------------------------------- the classes
@@ -382,6 +389,7 @@ class Writer:
         named = (*program.predicted, *program.named)
         self.named = {node.id: name for name, node in reversed(named) if not isinstance(node, Constant)}
         self.of_parameter = _gradients_of(program)
+        self.sparse = program.gathered_along()
         self.places: dict[str, tuple[Expr, Expr]] = {}
         start: Expr = sympy.Integer(0)
         in_vector = [(p.name, p.axes) for p in program.parameters] + [(s.name, s.axes) for s in program.states]
@@ -472,9 +480,11 @@ class Writer:
     def objective(self, program: Program, objective: Objective, kind: str | None) -> str:
         """The class of an objective and its gradient, as the program has them; `kind` is that of a variant."""
         name, gradient = objective.name, program.gradients[objective.name]
+        by_rows, rows = program.sparse.get(name, {}), program.rows_of(name)
         retained = program.retained.get(name, {})
-        roots = [objective.value, *gradient.values(), *dict(objective.updates).values()]
-        plan = make_plan(program, [*roots, *retained.values()], list(retained.values()))
+        handed_out = [*rows, *retained.values()]
+        roots = [objective.value, *gradient.values(), *dict(objective.updates).values(), *handed_out]
+        plan = make_plan(program, roots, handed_out)
         routine = self.routine(plan)
         self.direct(routine, plan, gradient)
         routine.write()
@@ -482,11 +492,14 @@ class Writer:
         loss = routine.ref(objective.value)
         text = routine.note(loss)
         kept, advance = changing.update_lines(routine, objective, self.program.states, self.places)
-        writes = [*kept, *self.gradient_lines(routine, gradient), *self._retained_lines(routine, retained)]
+        dense = {key: node for key, node in gradient.items() if key not in self.sparse}
+        writes = [*kept, *self.gradient_lines(routine, dense), *sparse.lines(routine, by_rows, self.program)]
+        writes += self._retained_lines(routine, retained)
         needs = self.inputs(plan.roots)
         number = str(program.objectives.index(objective) + 1) if len(program.objectives) > 1 else ""
-        shown = _quoted(name)[1:-1]
-        document = f"{'Minus the' if objective.sense == 'maximize' else 'The'} value of `{shown}`, and its gradient"
+        document = (
+            f"{'Minus the' if objective.sense == 'maximize' else 'The'} value of {_shown(name)}, and its gradient"
+        )
         if kind is None:
             title = self.classes[name] = f"_Objective{number}"
             document += "."
@@ -495,10 +508,13 @@ class Writer:
             title += number
             document += f", {said}"
             self.variants[kind][name] = title, _size(plan, kind)
+        if by_rows:
+            document += f" That by {', '.join(map(_shown, by_rows))} stands in `sparse`, by rows."
         is_float = objective.value.dtype == "float"
         returned = text if objective.value.axes or (isinstance(loss, Ref) and is_float) else f"float({text})"
         ending = [*writes, f"return {returned}, out"]
-        return self.write_class(routine, title, document, needs, ending, Signature(out=1), advance)
+        signature = Signature(out=1, sparse=bool(self.sparse))
+        return self.write_class(routine, title, document, needs, ending, signature, advance)
 
     def pullback(self) -> str:
         """The class of the gradient that cotangents of the outputs give."""
@@ -607,8 +623,8 @@ class Writer:
             place = length(start, routine.lengths)
             lines.append(f"out[{place if one else f'{place}:{length(stop, routine.lengths)}'}] = 0")
         for parameter in self.program.parameters:
-            node = gradient[parameter.name]
-            if node.id in routine.direct or _is_zero(node):
+            node = gradient.get(parameter.name)
+            if node is None or node.id in routine.direct or _is_zero(node):
                 continue
             start, stop = (length(part, routine.lengths) for part in self.places[parameter.name])
             ref = routine.ref(node)
@@ -626,7 +642,7 @@ class Writer:
     def _zeros(self, gradient: Mapping[str, Node]) -> list[tuple[Expr, Expr]]:
         """The places of the vector that have no derivative: of parameters that are not trained, and of states."""
         found: list[tuple[Expr, Expr]] = []
-        zeros = [p.name for p in self.program.parameters if _is_zero(gradient[p.name])]
+        zeros = [p.name for p in self.program.parameters if p.name in gradient and _is_zero(gradient[p.name])]
         for name in [*zeros, *(state.name for state in self.program.states)]:
             start, stop = self.places[name]
             if found and found[-1][1] == start:
@@ -830,7 +846,7 @@ class Writer:
             shape = "self.size" if signature.out == 1 else "(self.size, self.size)"
             inner += [
                 "if out is None:",
-                f"    out = {routine.use('empty')}({shape}, DTYPE)",
+                f"    out = {routine.use('zeros' if signature.sparse else 'empty')}({shape}, DTYPE)",
                 "if out is not self._out:",
                 "    self._write_to(out)",
             ]

@@ -11,12 +11,13 @@ class Signature:
 
     `seeded`: cotangents of the outputs come with the data. `along`: a direction comes with the parameters. `out` is the
     number of dimensions of the array that is written to, each as long as the vector of parameters; 0 where the class
-    returns arrays of its own.
+    returns arrays of its own. `sparse`: it does not write all of it.
     """
 
     seeded: bool = False
     along: bool = False
     out: int = 0
+    sparse: bool = False
 
 
 PLAIN = Signature()

@@ -65,7 +65,10 @@ def _nodes(program: Program) -> list[Node]:
 def _together(program: Program) -> list[list[Node]]:
     """What the module computes in one call: an objective with its gradient, and the pullback."""
     tables = (program.gradients, program.retained)
-    objectives = [[o.value, *(n for t in tables for n in t.get(o.name, {}).values())] for o in program.objectives]
+    objectives = [
+        [o.value, *(n for t in tables for n in t.get(o.name, {}).values()), *program.rows_of(o.name)]
+        for o in program.objectives
+    ]
     pullback = [*program.pullback.values(), *program.retained.get(None, {}).values()]
     outputs = [node for _, node in (*program.outputs, *program.metrics)]
     return [reachable(roots) for roots in (*objectives, pullback, outputs)]

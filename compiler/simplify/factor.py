@@ -51,8 +51,8 @@ def factor_rows(program: Program, rewrites: Rewrites | None = None) -> Program:
     values: dict[str, Node] = {}
     gradients: dict[str, Mapping[str, Node]] = dict(program.gradients)
     for objective in program.objectives:
-        if objective.updates:
-            continue  # What a step makes of states may need the rows themselves.
+        if objective.updates or program.rows_of(objective.name):
+            continue  # What a step makes of states, or a gradient by rows, may need the rows themselves.
         gradient = program.gradients[objective.name]
         found = _factored(program, [objective.value, *gradient.values()], record)
         if found is not None:
