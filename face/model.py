@@ -73,13 +73,15 @@ def compile(
     derivatives: tuple[str, ...] = (),
     frozen: tuple[str, ...] = (),
     values: tuple[str, ...] = (),
+    sparse: tuple[str, ...] = (),
 ) -> Model:
     """The model in a file, or in a text (a `str` with a line end in it).
 
     `constants` replaces `const` values, `without` names passes and rules to leave out, `fast_algebra` multiplies out
     polynomials of the data, `derivatives` names functions that the module has besides, such as "hessian". Nothing is
     differentiated by parameters that the patterns in `frozen` name, such as "body.*"; `values` are named values that
-    the module gives besides its outputs. Raises `gradc.compiler.source.ModelError` with every mistake found,
+    the module gives besides its outputs; gradients by parameters that the patterns in `sparse` name, which are only
+    gathered from, are given by rows. Raises `gradc.compiler.source.ModelError` with every mistake found,
     `gradc.compiler.pipeline.UnknownDerivative` and `gradc.compiler.parts.UnknownPart` where the model does not have
     what is asked for, OSError where the file cannot be read.
     """
@@ -87,7 +89,14 @@ def compile(
     source = Source("model", str(model)) if text else read_source(model)
     name = Path(source.name).name.removesuffix(".model")
     options = Options(
-        dtype, dict(constants or {}), left_out(without), fast_algebra, derivatives, tuple(frozen), tuple(values)
+        dtype,
+        dict(constants or {}),
+        left_out(without),
+        fast_algebra,
+        derivatives,
+        frozen=tuple(frozen),
+        values=tuple(values),
+        sparse=tuple(sparse),
     )
     compiled = compile_model(source, options)
     module = load(compiled.module, name)

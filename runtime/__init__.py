@@ -1,7 +1,7 @@
 """What happens after compilation: parameters, optimisers, the loop, data. It needs NumPy, and never the compiler."""
 
 from .data import read_columns
-from .errors import DataError, Diverged, NothingToDifferentiate, SeedMissing, SeveralObjectives
+from .errors import DataError, Diverged, NothingToDifferentiate, SeedMissing, SeveralObjectives, SparseGradient
 from .fit import Fit, fit
 from .optim import (
     ASGD,
@@ -18,10 +18,12 @@ from .optim import (
     RAdam,
     RMSprop,
     Rprop,
+    SparseAdam,
     clip_grad_norm_,
     clip_grad_value_,
 )
 from .parameter import Parameter
+from .row_sparse import RowSparse
 from .schedules import SCHEDULES
 from .session import Session
 
@@ -45,10 +47,13 @@ __all__ = [
     "Parameter",
     "RAdam",
     "RMSprop",
+    "RowSparse",
     "Rprop",
     "SeedMissing",
     "Session",
     "SeveralObjectives",
+    "SparseAdam",
+    "SparseGradient",
     "clip_grad_norm_",
     "clip_grad_value_",
     "fit",

@@ -100,6 +100,22 @@ class SeedShape(ValueError):
 
 
 @dataclass(eq=False)
+class SparseGradient(ValueError):
+    """A gradient that comes by rows, for an optimiser that does not take it, or not with these options."""
+
+    optimizer: str
+    parameter: str
+    option: str | None = None
+
+    def __str__(self) -> str:
+        with_ = f" with {self.option}" if self.option is not None else ""
+        return (
+            f"{self.optimizer}{with_} does not take sparse gradients, and that of `{self.parameter}` is one: use "
+            "SparseAdam, Adagrad or plain SGD, or compile without `sparse`"
+        )
+
+
+@dataclass(eq=False)
 class SeveralObjectives(ValueError):
     """A loss or a backward pass without a name, of a model that has several objectives."""
 

@@ -11,15 +11,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import Diverged, NothingToDifferentiate
 from .optim import SGD, Optimizer
-from .optim.base import joined
-from .optim.clipping import bound, norm, shrink
+from .optim.clipping import bound, norm, parts, shrink
+from .parameter import Parameter
+from .row_sparse import RowSparse, joined
 from .schedules import LRScheduler
 from .session import Session
 
@@ -87,7 +88,9 @@ def fit(
 
 
 def check(session: Session, optimizer: Optimizer, accumulate: int = 1) -> None:
-    """Raises ValueError where the optimiser cannot take steps of several minibatches, or of several objectives."""
+    """Raises ValueError where the optimiser cannot take steps of several minibatches, of several objectives, or by
+    gradients that come by rows."""
+    optimizer.check_rows()
     if optimizer.evaluates and (accumulate > 1 or len(session.objectives) > 1):
         what = "minibatches" if accumulate > 1 else "objectives"
         raise ValueError(
@@ -119,7 +122,8 @@ class _Training:
         self.watch = _Watch(self.session)
         self.noise, self.states = bool(module.NOISE), bool(module.STATES)
         self.clips = self.clip != (None, None)
-        self.total = np.empty_like(self.session.grad)
+        grad, total = self.session.grad, np.empty_like(self.session.grad)
+        self.sums = [(grad[place], total[place]) for place in self.session.dense]
 
     @property
     def epochs(self) -> int:
@@ -132,6 +136,8 @@ class _Training:
         if self.noise:
             objective.draw(self.seed, number)
         found, _ = objective(session.theta, session.grad)
+        for key, rows in session.by_rows(objective).items():
+            session.parameters[key].rows = rows
         loss = float(found)
         self.watch.look(name, loss, number, epoch)
         if self.states:
@@ -141,6 +147,7 @@ class _Training:
     def move(self, name: str, objective: Any, loss: float) -> None:
         """The optimiser's step, by the session's gradient."""
         session, over = self.session, self.session.module.OBJECTIVES[name]["over"]
+        self.watch.moved = True
         if self.clips:
             self.clipped(over)
         if not self.optimizer.evaluates:
@@ -158,12 +165,12 @@ class _Training:
     def clipped(self, over: Collection[str]) -> None:
         """Bound the gradient of what the objective trains."""
         most_norm, most = self.clip
-        gradient, parameters = self.session.grad, self.session.parameters
-        places = joined(p.place for name, p in parameters.items() if p.requires_grad and name in over)
+        parameters = self.session.parameters
+        found = parts(self.session, [name for name, p in parameters.items() if p.requires_grad and name in over])
         if most is not None:
-            bound(gradient, places, most)
+            bound(found, most)
         if most_norm is not None:
-            shrink(gradient, places, norm(gradient, places), most_norm)
+            shrink(found, norm(found), most_norm)
 
     def done(self, epoch: int) -> None:
         """What is due after an epoch, counted from 0."""
@@ -177,7 +184,7 @@ class _Training:
     def full(self) -> int:
         """All rows a step; the number of steps."""
         session, epoch = self.session, 0
-        one = len(session.objectives) == 1 and not self.noise and not self.states
+        one = len(session.objectives) == 1 and not (self.noise or self.states or session.sparse)
         if one and self.after is None and self.schedule is None and not self.optimizer.evaluates:
             (losses,) = self.history.values()
             step = self._unwatched()
@@ -262,7 +269,8 @@ class _Training:
 
     def together(self, name: str, cuts: _Cuts, group: Sequence[slice], numbers: Sequence[int], epoch: int) -> float:
         """A step of one objective by the mean of the gradients of some minibatches; the sum of their rows' losses."""
-        gradient, loss, seen = self.session.grad, 0.0, 0
+        loss, seen = 0.0, 0
+        gathered: dict[str, list[RowSparse]] = {}
         for place, number in zip(group, numbers, strict=True):
             objective = cuts.bound(place)[name]
             size = place.stop - place.start
@@ -270,12 +278,18 @@ class _Training:
             loss += one * size
             seen += size
             if len(group) > 1:
-                np.multiply(gradient, size, gradient)
-                if seen > size:
-                    np.add(gradient, self.total, gradient)
-                np.copyto(self.total, gradient)
+                for gradient, total in self.sums:
+                    np.multiply(gradient, size, gradient)
+                    if seen > size:
+                        np.add(gradient, total, gradient)
+                    np.copyto(total, gradient)
+                for key, rows in self.session.by_rows(objective).items():
+                    gathered.setdefault(key, []).append(rows.times(size))
         if len(group) > 1:
-            np.divide(gradient, seen, gradient)
+            for gradient, _ in self.sums:
+                np.divide(gradient, seen, gradient)
+            for key, several in gathered.items():
+                self.session.parameters[key].rows = joined(several).times(1 / seen)
         self.move(name, objective, one)
         return loss
 
@@ -326,24 +340,64 @@ class _Cuts:
 
 
 class _Watch:
-    """Keeps the last vector at which loss and gradient were finite, and puts it back when one is not."""
+    """Keeps the last vector at which loss and gradient were finite, and puts it back when one is not.
+
+    Of parameters whose gradients come by rows it keeps the rows that the next step moves.
+    """
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.good = session.theta.copy()
         # A sum of products with 0 is 0 where all is finite, else NaN; it allocates nothing.
-        self.zeros = np.zeros_like(session.theta)
+        zeros = np.zeros(session.theta.shape, session.theta.dtype)
+        vectors = (session.theta, self.good, session.grad, zeros)
+        self.zeros = zeros
+        self.parts = [tuple(vector[place] for vector in vectors) for place in session.dense]
+        self.moved = False  # since the last look
+        self.before: list[tuple[Array, Array, Array]] = []  # array, indices, rows
 
     def look(self, name: str, loss: float, step: int, epoch: int) -> None:
         """Raises Diverged where the loss, or the gradient of a parameter, is not finite."""
+        if math.isfinite(loss):
+            for _, _, gradient, zeros in self.parts:
+                if gradient.dot(zeros) != 0:
+                    break
+            else:
+                if not self.session.sparse or self._finite_rows():
+                    for theta, good, _, _ in self.parts:
+                        np.copyto(good, theta)
+                    return
+        self._raise(name, loss, step, epoch)
+
+    def _finite_rows(self) -> bool:
+        """Whether all rows are finite; if so, they are kept as the parameters have them."""
+        if self.moved:
+            self.before.clear()
+            self.moved = False
+        for name, axis in self.session.sparse.items():
+            parameter = self.session.parameters[name]
+            if parameter.rows is not None:
+                if not np.isfinite(parameter.rows.values).all():
+                    return False
+                array = np.moveaxis(parameter.value, axis, 0)
+                indices = parameter.rows.indices.copy()
+                self.before.append((array, indices, array[indices]))
+        return True
+
+    def _raise(self, name: str, loss: float, step: int, epoch: int) -> NoReturn:
         session = self.session
-        if math.isfinite(loss) and session.grad.dot(self.zeros) == 0:
-            np.copyto(self.good, session.theta)
-            return
         parameter = None
         if math.isfinite(loss):
-            wrong = int(np.argmin(np.isfinite(session.grad)))
-            parameter = next(p.name for p in session.parameters.values() if p.place.start <= wrong < p.place.stop)
-        session.theta[...] = self.good
+            parameter = next(key for key, p in session.parameters.items() if not _finite(session, p))
+        for theta, good, _, _ in self.parts:
+            np.copyto(theta, good)
+        for array, indices, rows in reversed(self.before):
+            array[indices] = rows
         objective = name if len(session.objectives) > 1 else None
-        raise Diverged(step, epoch, loss, parameter, self.good.copy(), objective)
+        raise Diverged(step, epoch, loss, parameter, session.theta.copy(), objective)
+
+
+def _finite(session: Session, parameter: Parameter) -> bool:
+    """Whether the gradient of the last pass is."""
+    found = session.grad[parameter.place] if parameter.rows is None else parameter.rows.values
+    return bool(np.isfinite(found).all())

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .row_sparse import RowSparse, joined
+
 Array = npt.NDArray[Any]
 
 
@@ -23,7 +25,8 @@ class Parameter:
 
     `value` is what the optimiser moves: the parameter itself, or where it is bounded the unconstrained value behind it.
     `grad` is None until a backward pass reaches the parameter, then accumulates until `zero_grad`. A parameter with
-    `requires_grad` False receives no gradient and is not moved.
+    `requires_grad` False receives no gradient and is not moved. `rows` is the gradient where it comes by rows, in place
+    of the session's vector.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Parameter:
     _sum: Array = field(default_factory=lambda: np.empty(0), repr=False)
     _asked: Callable[[str, bool], None] = field(default=lambda name, requires: None, repr=False)
     _reached: bool = field(default=False, repr=False)
+    rows: RowSparse | None = field(default=None, repr=False)
 
     @property
     def requires_grad(self) -> bool:
@@ -46,30 +50,44 @@ class Parameter:
             self._requires = bool(requires)
 
     @property
-    def grad(self) -> Array | None:
-        """The accumulated gradient, of the shape of `value`; a view, which an optimiser reads."""
-        return self._sum if self._reached else None
+    def grad(self) -> Array | RowSparse | None:
+        """The accumulated gradient, of the shape of `value`, which an optimiser reads: a view, or some rows."""
+        if not self._reached:
+            return None
+        return self._sum if self.rows is None else self.rows
 
     @grad.setter
-    def grad(self, gradient: Array | None) -> None:
-        self._reached = gradient is not None
+    def grad(self, gradient: Array | RowSparse | None) -> None:
+        self._reached = False
         if gradient is not None:
-            self._sum[...] = gradient
+            self.accumulate(gradient)
 
-    def accumulate(self, gradient: Array) -> None:
-        """Add a gradient of the shape of `value`."""
-        if self._reached:
+    def accumulate(self, gradient: Array | RowSparse) -> None:
+        """Add a gradient of the shape of `value`. Rows and rows are rows; else the sum is an array."""
+        if isinstance(gradient, RowSparse):
+            if not self._reached:
+                self.rows = gradient
+            elif self.rows is not None:
+                self.rows = joined([self.rows, gradient])
+            else:
+                gradient.add_to(self._sum)
+        elif self._reached and self.rows is None:
             self._sum += gradient
         else:
             self._sum[...] = gradient
-            self._reached = True
+            if self._reached and self.rows is not None:
+                self.rows.add_to(self._sum)
+            self.rows = None
+        self._reached = True
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradient, or with `set_to_none` False make it zero where there is one."""
         if set_to_none:
             self._reached = False
-        elif self._reached:
+        elif self._reached and self.rows is None:
             self._sum.fill(0.0)
+        elif self.rows is not None:
+            self.rows = self.rows.times(0.0)
 
 
 @dataclass(eq=False)

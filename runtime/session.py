@@ -29,6 +29,7 @@ from .errors import (
     UnknownValue,
 )
 from .parameter import Parameter, Value, named
+from .row_sparse import RowSparse
 
 Array = npt.NDArray[Any]
 
@@ -60,10 +61,16 @@ class Variants(Protocol):
 
 @dataclass
 class _Pass:
-    """What a pass through an objective has given: the gradient, and the gradients by retained values."""
+    """What a pass has given: the gradient, the gradients by retained values, and those that come by rows."""
 
     gradient: Array
     retained: Mapping[str, Array]
+    rows: Mapping[str, RowSparse]
+
+    def times(self, factor: float) -> _Pass:
+        """The same for another cotangent, in arrays of its own."""
+        retained = {name: value * factor for name, value in self.retained.items()}
+        return _Pass(self.gradient * factor, retained, {name: rows.times(factor) for name, rows in self.rows.items()})
 
 
 class Session:
@@ -71,7 +78,9 @@ class Session:
 
     `objective` picks one of several; `objectives` are those that are bound. `states` are views of the vector.
     `session[name]` is a parameter, or a named value with its `grad`. `variants` gives other modules of the same model:
-    without it what is frozen is computed and left out, and there are no named values but outputs. Raises the module's
+    without it what is frozen is computed and left out, and there are no named values but outputs. `sparse` has the
+    parameters whose gradients the module gives by rows, each with the place of the axis that the rows are positions of;
+    their part of `grad` is not used, and `dense` are the places of all others in the vector. Raises the module's
     DataError where the data do not fit.
     """
 
@@ -87,7 +96,7 @@ class Session:
         self.data = data
         start = module.initial(data, seed=seed) if theta is None else theta
         self.theta: Array = np.array(start, dtype=module.DTYPE)
-        self.grad: Array = np.zeros_like(self.theta)
+        self.grad: Array = np.zeros(self.theta.shape, self.theta.dtype)
         self._plain = self._module = module
         self._variants = variants
         self._chosen = tuple(module.OBJECTIVES) if objective is None else (objective,)
@@ -102,6 +111,10 @@ class Session:
             place, shape = layout[name]
             value, grad = self.theta[place].reshape(shape), self.grad[place].reshape(shape)
             self.parameters[name] = Parameter(name, place, value, name in trained, grad, self._asked)
+        along = {key: axis for of in self._chosen for key, axis in module.OBJECTIVES[of].get("sparse", {}).items()}
+        axes = {name: module.PARAMETERS[name]["axes"] for name in along}
+        self.sparse: dict[str, int] = {name: axes[name].index(axis) for name, axis in along.items()}
+        self.dense: list[slice] = _beside([layout[name][0] for name in self.sparse], self.theta.size)
         self.states: dict[str, Array] = {
             name: self.theta[layout[name][0]].reshape(layout[name][1]) for name in module.STATES
         }
@@ -227,7 +240,8 @@ class Session:
         if name not in self._room:
             self._room[name] = np.empty_like(self.theta)
         loss, gradient = objective(self.theta, self._room[name])
-        self._passes[name] = _Pass(gradient, objective.retained if self._retained() else {})
+        retained = objective.retained if self._retained() else {}
+        self._passes[name] = _Pass(gradient, retained, self.by_rows(objective))
         self._passed[name] = objective
         return float(loss)
 
@@ -283,7 +297,10 @@ class Session:
             found = self._pulled_back(name, seed)
         for key in reached:
             parameter = self.parameters[key]
-            parameter.accumulate(found.gradient[parameter.place].reshape(parameter.value.shape))
+            if key in found.rows:
+                parameter.accumulate(found.rows[key].times(1.0))
+            else:
+                parameter.accumulate(found.gradient[parameter.place].reshape(parameter.value.shape))
         for key, gradient in found.retained.items():
             self._named[key].accumulate(gradient)
 
@@ -305,10 +322,13 @@ class Session:
         if name not in self._passes or not self._fits:
             self._compute(name)
         found = self._passes[name]
-        if seed is None:
-            return found
-        times = float(seed)
-        return _Pass(found.gradient * times, {key: value * times for key, value in found.retained.items()})
+        return found if seed is None else found.times(float(seed))
+
+    def by_rows(self, objective: Any) -> dict[str, RowSparse]:
+        """The gradients that the last pass of a bound objective has given by rows; the next one writes over them."""
+        found = getattr(objective, "sparse", {}) if self.sparse else {}
+        shapes = {name: self.parameters[name].value.shape for name in found}
+        return {name: RowSparse(*rows, shapes[name], self.sparse[name]) for name, rows in found.items()}
 
     def _output(self, name: str | None) -> str:
         """The value to start from, of that name, or the only output that has a gradient."""
@@ -341,9 +361,9 @@ class Session:
         if len(found) != len(shape) or any(n not in (None, m) for n, m in zip(shape, found, strict=True)):
             raise SeedShape(name, shape, found)
         if not retained:
-            return _Pass(module.vjp(self.theta, data, {name: seed}), {})
+            return _Pass(module.vjp(self.theta, data, {name: seed}), {}, {})
         bound = module.bind_vjp(data, {name: seed})
-        return _Pass(bound(self.theta), bound.retained)
+        return _Pass(bound(self.theta), bound.retained, {})
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients by all parameters. Those by named values go with the next forward pass."""
@@ -452,3 +472,12 @@ def _shape(module: ModuleType, name: str, data: Mapping[str, Any]) -> tuple[int 
 
 def _why(dtype: str) -> str:
     return "it is true or false" if dtype == "bool" else "it counts, in whole numbers"
+
+
+def _beside(places: list[slice], size: int) -> list[slice]:
+    """What these places leave of the vector."""
+    found, start = [], 0
+    for place in sorted(places, key=lambda place: place.start):
+        found.append(slice(start, place.start))
+        start = place.stop
+    return [place for place in [*found, slice(start, size)] if place.start < place.stop]

@@ -39,7 +39,7 @@ def lines(routine: Routine, rows: Mapping[str, Sequence[Rows]], program: Program
         routine.allocations[indices] = f'{routine.use("empty")}({count}, "int64")'
         routine.allocations[values] = f"{routine.use('empty')}(({shape},), DTYPE)"
         entries.append(f"{json.dumps(name)}: ({indices}, {values})")
-    if entries:
+    if along:
         routine.late_lines.append(f"self.sparse = {{{', '.join(entries)}}}")
     return found
 

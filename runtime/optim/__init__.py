@@ -10,10 +10,11 @@ from .base import Optimizer
 from .clipping import clip_grad_norm_, clip_grad_value_
 from .lbfgs import LBFGS
 from .sgd import ASGD, SGD, Rprop
+from .sparse_adam import SparseAdam
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
-    optimizer.__name__: optimizer
-    for optimizer in (SGD, ASGD, Adadelta, Adagrad, Adam, AdamW, Adamax, NAdam, RAdam, RMSprop, Rprop, LBFGS)
+    each.__name__: each
+    for each in (SGD, ASGD, Adadelta, Adagrad, Adam, AdamW, Adamax, NAdam, RAdam, RMSprop, Rprop, SparseAdam, LBFGS)
 }
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "Rprop",
+    "SparseAdam",
     "clip_grad_norm_",
     "clip_grad_value_",
 ]

@@ -21,6 +21,7 @@ class Adagrad(Optimizer):
     """torch.optim.Adagrad (Duchi, Hazan and Singer 2011)."""
 
     ARRAYS = frozenset({"sum"})
+    takes_rows = True
 
     def __init__(
         self,

@@ -16,7 +16,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from ..parameter import named
+from ..errors import SparseGradient
+from ..parameter import Parameter, named
+from ..row_sparse import RowSparse
 from ..session import Session
 
 Array = npt.NDArray[Any]
@@ -48,6 +50,13 @@ class Piece(dict[str, Array]):
     `a`, `b`, `c` and `d` are scratch of its length; the gradient that `_move` is given may lie in `a`.
     """
 
+    theta: Array
+    gradient: Array
+    a: Array
+    b: Array
+    c: Array
+    d: Array
+
     def __init__(self, place: slice, session: Session, scratch: Array, kept: Callable[[str], Array]) -> None:
         self.place = place
         self.theta = session.theta[place]
@@ -58,6 +67,45 @@ class Piece(dict[str, Array]):
     def __missing__(self, name: str) -> Array:
         view = self[name] = self.kept(name)[self.place]
         return view
+
+
+class Gathered(Piece):
+    """Some rows of one parameter, as copies side by side; `put_back` writes them where they belong."""
+
+    def __init__(self, parameter: Parameter, rows: RowSparse, session: Session, kept: Callable[[str], Array]) -> None:
+        self.parameter, self.rows = parameter, rows
+        self.kept = kept
+        self.whole = session.theta
+        self.theta = self._gathered(session.theta)
+        self.gradient = rows.values.reshape(-1)
+        self.a, self.b, self.c, self.d = np.empty((4, self.theta.size), self.theta.dtype)
+
+    def __missing__(self, name: str) -> Array:
+        found = self[name] = self._gathered(self.kept(name))
+        return found
+
+    def _table(self, vector: Array) -> Array:
+        """The parameter's part of a vector as an array whose rows come first."""
+        return np.moveaxis(vector[self.parameter.place].reshape(self.rows.shape), self.rows.axis, 0)
+
+    def _gathered(self, vector: Array) -> Array:
+        return self._table(vector).take(self.rows.indices, 0).reshape(-1)
+
+    def put_back(self) -> None:
+        """Write the copies to where they come from."""
+        shape = self.rows.values.shape
+        self._table(self.whole)[self.rows.indices] = self.theta.reshape(shape)
+        for name, found in self.items():
+            self._table(self.kept(name))[self.rows.indices] = found.reshape(shape)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Of a plan of what moves: a cohort, its pieces, and its parameters whose gradients come by rows."""
+
+    cohort: Cohort
+    pieces: list[Piece]
+    by_rows: list[Parameter]
 
 
 class Optimizer:
@@ -76,6 +124,12 @@ class Optimizer:
     evaluates: ClassVar[bool] = False
     """Whether a step evaluates the loss itself, and so needs a closure."""
 
+    takes_rows: ClassVar[bool] = False
+    """Whether a step may move some rows of a parameter, where its gradient has no others."""
+
+    hindering: ClassVar[tuple[str, ...]] = ("weight_decay",)
+    """Options with which it may not, unless they are 0: all rows would move."""
+
     def __init__(
         self, session: Session, params: Patterns | Iterable[Mapping[str, Any]] | None, defaults: Mapping[str, Any]
     ) -> None:
@@ -84,7 +138,7 @@ class Optimizer:
         self.check(self.defaults)
         self.param_groups: list[Group] = []
         self._cohorts: dict[str, Cohort] = {}
-        self._plans: dict[tuple[str, ...], list[tuple[Cohort, list[Piece]]]] = {}
+        self._plans: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Part]] = {}
         self._vectors: dict[str, Array] = {}
         self._scratch = np.empty((4, min(PIECE, session.theta.size)), session.theta.dtype)
         for group in _groups(params):
@@ -178,13 +232,31 @@ class Optimizer:
         """The rate, where a step is no more than `theta -= rate * gradient` for all parameters, else None."""
         return None
 
+    def check_rows(self) -> None:
+        """Raises SparseGradient where a gradient comes by rows, and a step with these options would not take it."""
+        for name, parameter in self._owned:
+            if name in self.session.sparse and parameter.requires_grad:
+                self._check_rows(name)
+
+    def _check_rows(self, name: str) -> None:
+        group = self._group_of[name]
+        option = next((option for option in self.hindering if group.get(option)), None)
+        if not self.takes_rows or option is not None:
+            raise SparseGradient(type(self).__name__, name, option if self.takes_rows else None)
+
     def _walk(self, whole: Array, names: tuple[str, ...]) -> None:
-        plan = self._plans.get(names)
+        by_rows: tuple[str, ...] = ()
+        if self.session.sparse:
+            by_rows = tuple(name for name in names if self.session.parameters[name].rows is not None)
+        plan = self._plans.get((names, by_rows))
         if plan is None:
-            plan = self._plan(names)
+            plan = self._plan(names, by_rows)
         own = whole is self.session.grad
-        for cohort, pieces in plan:
+        for part in plan:
+            cohort = part.cohort
             group = cohort.group
+            for parameter in part.by_rows:
+                self._check_rows(parameter.name)
             found = self._rates(cohort)
             if not cohort.cells:
                 cohort.cells = [np.empty((), self.session.theta.dtype) for _ in found]
@@ -193,23 +265,31 @@ class Optimizer:
             for name, start in self._kept(group).items():
                 if name not in cohort.arrays:
                     cohort.arrays.add(name)
-                    for piece in pieces:
+                    for piece in part.pieces:
                         piece[name].fill(start)
-            maximize, decay = group["maximize"], group.get("weight_decay", 0.0)
-            shrunk = 1.0
-            if decay and group.get("decoupled_weight_decay", False):
-                shrunk, decay = 1.0 - group["lr"] * decay, 0.0
-            for piece in pieces:
-                gradient = piece.gradient if own else whole[piece.place]
-                if maximize:
-                    gradient = np.negative(gradient, piece.a)
-                if decay:
-                    gradient = np.add(gradient, np.multiply(piece.theta, decay, piece.b), piece.a)
-                elif shrunk != 1.0:
-                    np.multiply(piece.theta, shrunk, piece.theta)
-                self._move(piece, gradient, cohort.cells)
+                    for parameter in part.by_rows:
+                        self._vector(name)[parameter.place].fill(start)
+            for piece in part.pieces:
+                self._update(piece, piece.gradient if own else whole[piece.place], cohort)
+            for parameter in part.by_rows:
+                assert parameter.rows is not None
+                rows = Gathered(parameter, parameter.rows.coalesce(), self.session, self._vector)
+                self._update(rows, rows.gradient, cohort)
+                rows.put_back()
 
-    def _plan(self, names: tuple[str, ...]) -> list[tuple[Cohort, list[Piece]]]:
+    def _update(self, piece: Piece, gradient: Array, cohort: Cohort) -> None:
+        """What comes before all updates, and the update."""
+        group = cohort.group
+        decay = group.get("weight_decay", 0.0)
+        if group["maximize"]:
+            gradient = np.negative(gradient, piece.a)
+        if decay and group.get("decoupled_weight_decay", False):
+            np.multiply(piece.theta, 1.0 - group["lr"] * decay, piece.theta)
+        elif decay:
+            gradient = np.add(gradient, np.multiply(piece.theta, decay, piece.b), piece.a)
+        self._move(piece, gradient, cohort.cells)
+
+    def _plan(self, names: tuple[str, ...], by_rows: tuple[str, ...]) -> list[Part]:
         """The cohorts of these parameters, which are all that move, and their pieces."""
         fresh: dict[int, Cohort] = {}
         for name in names:
@@ -227,9 +307,11 @@ class Optimizer:
                 self._plans.clear()
                 cohort = cohort.copy()
                 self._cohorts.update(dict.fromkeys(members, cohort))
-            places = [self.session.parameters[name].place for name in members]
-            plan.append((cohort, [self._piece(place) for place in pieces(places)]))
-        self._plans[names] = plan
+            parameters = [self.session.parameters[name] for name in members]
+            places = [parameter.place for parameter in parameters if parameter.name not in by_rows]
+            rest = [parameter for parameter in parameters if parameter.name in by_rows]
+            plan.append(Part(cohort, [self._piece(place) for place in pieces(places)], rest))
+        self._plans[names, by_rows] = plan
         return plan
 
     def _piece(self, place: slice) -> Piece:
@@ -237,7 +319,8 @@ class Optimizer:
 
     def _vector(self, name: str) -> Array:
         if name not in self._vectors:
-            self._vectors[name] = np.zeros_like(self.session.theta)
+            # Of memory that is not touched the system makes none.
+            self._vectors[name] = np.zeros(self.session.theta.shape, self.session.theta.dtype)
         return self._vectors[name]
 
     # -------------------------------------------------------------------------------------------------------- state
@@ -320,6 +403,13 @@ def pieces(places: Iterable[slice]) -> Iterator[slice]:
 
 
 # ------------------------------------------------------------------------------------------------------- checks
+
+
+def positive(options: Mapping[str, Any], *names: str) -> None:
+    """Raises ValueError for a number that is not above 0."""
+    for name in names:
+        if not options[name] > 0:
+            raise ValueError(f"{name} must be above 0, and is {options[name]}")
 
 
 def not_negative(options: Mapping[str, Any], *names: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,51 +25,63 @@ def clip_grad_norm_(
 
     Gives the norm before. ValueError where it is not finite and `error_if_nonfinite` asks for that.
     """
-    total = norm(session.grad, places(session, params), norm_type)
+    found = parts(session, _reached(session, params))
+    total = norm(found, norm_type)
     if error_if_nonfinite and not math.isfinite(total):
         raise ValueError(f"the norm of the gradients is {total}")
-    shrink(session.grad, places(session, params), total, max_norm)
+    shrink(found, total, max_norm)
     return total
 
 
 def clip_grad_value_(session: Session, clip_value: float, *, params: Patterns = "*") -> None:
     """Put each number of the gradients, of the parameters that the patterns name, between ±`clip_value`."""
-    bound(session.grad, places(session, params), clip_value)
+    bound(parts(session, _reached(session, params)), clip_value)
 
 
-def places(session: Session, params: Patterns) -> list[slice]:
-    """Where the gradients of the parameters lie that have one."""
+def _reached(session: Session, params: Patterns) -> list[str]:
+    """The parameters named that have a gradient."""
     names = named(session.parameters, params)
-    return joined(session.parameters[n].place for n in names if session.parameters[n].grad is not None)
+    return [name for name in names if session.parameters[name].grad is not None]
 
 
-def norm(gradient: Array, places: Sequence[slice], kind: float = 2.0) -> float:
-    """The norm of all these places together; that of squares does not overflow before the result does."""
-    parts = [gradient[place] for place in places]
+def parts(session: Session, names: Iterable[str]) -> list[Array]:
+    """The gradients of these parameters, as vectors that lie where they are: of rows the values, each row once."""
+    places, found = [], []
+    for name in names:
+        parameter = session.parameters[name]
+        if parameter.rows is None:
+            places.append(parameter.place)
+        else:
+            parameter.rows = parameter.rows.coalesce()
+            found.append(parameter.rows.values.reshape(-1))
+    return [session.grad[place] for place in joined(places)] + found
+
+
+def norm(parts: Sequence[Array], kind: float = 2.0) -> float:
+    """The norm of all these vectors together; that of squares does not overflow before the result does."""
     if kind == 2:
         with np.errstate(over="ignore"):
             total = math.sqrt(sum(float(part.dot(part)) for part in parts))
         if math.isinf(total):
-            largest = norm(gradient, places, math.inf)
+            largest = norm(parts, math.inf)
             if math.isfinite(largest):
                 total = largest * math.sqrt(sum(float(np.square(part / largest).sum()) for part in parts))
         return total
     if math.isinf(kind):
-        return max((float(max(part.max(), -part.min())) for part in parts), default=0.0)
+        return max((float(max(part.max(), -part.min())) for part in parts if part.size), default=0.0)
     return float(sum(float((np.abs(part) ** kind).sum()) for part in parts) ** (1 / kind))
 
 
-def shrink(gradient: Array, places: Sequence[slice], total: float, most: float) -> None:
-    """Scale these places, of norm `total`, to the norm `most` where it is above; with the 1e-6 that PyTorch adds."""
+def shrink(parts: Sequence[Array], total: float, most: float) -> None:
+    """Scale these vectors, of norm `total`, to the norm `most` where it is above; with the 1e-6 that PyTorch adds."""
     factor: Any = most / (total + 1e-6)
     if factor >= 1:
         return
-    for place in places:
-        np.multiply(gradient[place], factor, gradient[place])
+    for part in parts:
+        np.multiply(part, factor, part)
 
 
-def bound(gradient: Array, places: Sequence[slice], most: float) -> None:
-    """Put each number of these places between ±`most`."""
-    for place in places:
-        part = gradient[place]
+def bound(parts: Sequence[Array], most: float) -> None:
+    """Put each number of these vectors between ±`most`."""
+    for part in parts:
         np.minimum(np.maximum(part, -most, out=part), most, out=part)

@@ -102,6 +102,7 @@ class LBFGS(Optimizer):
         return tuple(n for n, p in self._owned if p.requires_grad and p.grad is not None)
 
     def _iterate(self, at: _Places, loss: float, closure: Callable[[], float]) -> None:
+        self.check_rows()
         options, memory = self.param_groups[0], self._memory
         lr, near = options["lr"], options["tolerance_change"]
         gradient, evaluations = at.gradient(), 1

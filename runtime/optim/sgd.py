@@ -18,6 +18,8 @@ class SGD(Optimizer):
     """
 
     ARRAYS = frozenset({"momentum_buffer"})
+    takes_rows = True
+    hindering = ("weight_decay", "momentum")
 
     def __init__(
         self,
