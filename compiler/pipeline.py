@@ -153,6 +153,8 @@ def stages(
     for name in chosen.derivatives:
         if name not in KINDS:
             raise UnknownDerivative(name)
+    if chosen.sparse and "grad" in chosen.derivatives:
+        raise UnknownDerivative("grad", "gradient in one vector, since `sparse` gives some of it by rows")
     record = rewrites or Rewrites(chosen.without, agree)
     tree = parse(source)
     yield "parse", tree

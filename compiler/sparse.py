@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .differentiate import sweep
-from .graph import Constant, Gather, Graph, Node, Objective, Parameter, Program, Relabel, Rows, Stop
+from .graph import Constant, Gather, Graph, Node, Objective, Parameter, Program, Relabel, Rows, Scan, Stop
 from .loops import Regions
 from .parts import matching
 from .source import Diagnostic, Diagnostics, Source, Span
@@ -60,13 +60,13 @@ def _of_objective(
     adjoints = sweep(
         graph,
         [(objective.value, graph.constant(1))],
-        [use.node for several in uses.values() for use in several if use.node.id in outside],
+        [use.node for several in uses.values() for use in several],
     )
     found: dict[str, tuple[Rows, ...]] = {}
     for parameter in parameters:
         parts = []
         for use in uses[parameter.name]:
-            inside = use.node.id not in outside
+            inside = use.node.id not in outside or isinstance(use.node, Scan)
             if not inside and use.node.id not in adjoints:
                 continue
             why = _refused(parameter, use, inside, along)
@@ -124,7 +124,7 @@ def _refused(parameter: Parameter, use: _Use, inside: bool, along: Mapping[str, 
     if not isinstance(node, Gather) or node.operands[0] is not use.array:
         return "this uses the whole array, and does not gather from it"
     if inside:
-        return "this gathers inside of a scan; gather before the scan, and let it go through what was gathered"
+        return "this gathers inside of a scan, and not before it"
     shared = sorted(set(node.operands[1].names) & set(node.operands[0].names) - {node.along.name})
     if shared:
         return f"the index has the axis `{shared[0]}` too, so that this picks single numbers and not rows"

@@ -58,6 +58,7 @@ def options(arguments: Namespace) -> Options:
         derivatives=derivatives(getattr(arguments, "derivatives", None) or ""),
         frozen=tuple(dict.fromkeys(arguments.freeze)),
         values=tuple(dict.fromkeys(getattr(arguments, "value", ()))),
+        sparse=tuple(getattr(arguments, "sparse", ())),
     )
 
 

@@ -74,6 +74,17 @@ def add_derivatives(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_sparse(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Parameters whose gradients come by rows."""
+    parser.add_argument(
+        "--sparse",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="give the gradients of parameters of such names by the rows that are gathered; may be given several times",
+    )
+
+
 def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """Where data comes from."""
     group = parser.add_argument_group("data")

@@ -276,7 +276,8 @@ def _table(name: str, entries: Sequence[tuple[str, str]]) -> list[str]:
         if len(line) <= 100:
             lines.append(line)
         else:
-            parts = re.split(r', (?="[a-z]+": )', value[1:-1])
+            # Not within a table that stands in the entry.
+            parts = re.split(r', (?="[a-z]+": )(?![^{]*\})', value[1:-1])
             lines += [f"    {_quoted(key)}: {{", *(f"        {part}," for part in parts), "    },"]
     return [*lines, "}"]
 

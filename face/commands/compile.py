@@ -31,7 +31,8 @@ examples:
   gradc compile mixture.model --fast-algebra       multiply out polynomials of the data
   gradc compile decay.model --derivatives hvp      with products of second derivatives and a vector
   gradc compile digits.model --freeze 'fc1.*'      without gradients by the first layer
-  gradc compile logistic.model --value z           with the named value z as an output"""
+  gradc compile logistic.model --value z           with the named value z as an output
+  gradc compile words.model --sparse vector        the gradient of a table by the rows that occur"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="write over a file that gradc did not write")
     options.add_derivatives(parser)
     options.add_values(parser)
+    options.add_sparse(parser)
     options.add_compiling(parser)
 
 
@@ -65,6 +67,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         "derivatives": list(chosen.derivatives),
         "frozen": list(chosen.frozen),
         "values": list(chosen.values),
+        "sparse": list(chosen.sparse),
         "output": None if to_stdout else str(target),
     }
     if to_stdout:

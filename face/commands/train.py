@@ -63,6 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME[:OPTION=VALUE,...]",
         help="the optimiser and its options, as adam:betas=0.9,0.99,amsgrad (default: sgd)",
     )
+    options.add_sparse(group)
     group.add_argument(
         "--lr", type=options.not_negative, help="learning rate (default: the optimiser's own, 1e-3 for sgd and adam)"
     )
@@ -222,6 +223,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         # Those that the optimiser does not have are null.
         **{key: settings.get(key) for key in ("lr", "momentum", "dampening", "nesterov", "weight_decay")},
         "optimizer_options": dict(settings),
+        "sparse": list(chosen.sparse),
         "schedule": [choice.as_data() for choice in follow],
         "clip_norm": arguments.clip_norm,
         "clip_value": arguments.clip_value,

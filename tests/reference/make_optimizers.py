@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from .optimizers import EPOCHS, RUNS, SCHEDULES, SEEN, SHAPES, STEPS, Run, schedule, walk
+from .optimizers import BATCH, BY_ROWS, EPOCHS, RUNS, SCHEDULES, SEEN, SHAPES, STEPS, TABLE, Run, schedule, walk
 
 # Otherwise NAdam and ASGD keep their coefficients in float32.
 torch.set_default_dtype(torch.float64)
@@ -62,6 +62,27 @@ def trajectory(run: Run) -> list[list[float]]:
     return points
 
 
+WORDS = torch.tensor([SOURCE.randrange(TABLE[0]) for _ in range(STEPS * BATCH[0] * BATCH[1])]).reshape(STEPS, *BATCH)
+WEIGHTS, AIM = drawn(BATCH[1:] + TABLE[1:], SOURCE), drawn(BATCH[:1], SOURCE)
+FIRST = drawn(TABLE, SOURCE)
+
+
+def by_rows(run: Run) -> list[list[float]]:
+    """The table after the steps that are kept, each of which sees other words."""
+    table = torch.nn.Embedding.from_pretrained(FIRST.clone(), freeze=False, sparse=True)
+    optimizer = getattr(torch.optim, run.name)(table.parameters(), **run.options)
+    points = []
+    for step in range(1, STEPS + 1):
+        optimizer.zero_grad()
+        found = (torch.tanh(table(WORDS[step - 1])) * WEIGHTS).sum((1, 2))
+        value = run.times * ((found - AIM) ** 2).mean()
+        value.backward()
+        optimizer.step()
+        if step in SEEN:
+            points.append(table.weight.detach().reshape(-1).tolist())
+    return points
+
+
 def rates(spec: Any, name: str, options: dict[str, Any]) -> list[list[float]]:
     """What a schedule does to two groups."""
     first, second = (torch.zeros(1, requires_grad=True) for _ in range(2))
@@ -93,13 +114,16 @@ if __name__ == "__main__":
     sgd, adam = ("SGD", {"lr": 0.1, "momentum": 0.5}), ("Adam", {"lr": 0.1, "betas": (0.6, 0.99)})
     with_sgd = ",\n".join(line(rates(spec, *sgd)) for spec in SCHEDULES)
     with_adam = ",\n".join(line(rates(spec, *adam)) for spec in SCHEDULES)
-    signatures = {name: signature(name) for name in dict.fromkeys(run.name for run in RUNS)}
+    rows = ",\n".join(f"{line(str(run))}: {line(by_rows(run))}" for run in BY_ROWS)
+    table = {"words": WORDS.tolist(), "weights": WEIGHTS.tolist(), "aim": AIM.tolist(), "table": FIRST.tolist()}
+    signatures = {name: signature(name) for name in dict.fromkeys(run.name for run in (*RUNS, *BY_ROWS))}
     schedules = [name for name in torch.optim.lr_scheduler.__all__ if name != "LRScheduler"]
     data = {"x": X.tolist(), "y": Y.tolist(), "start": {name: value.tolist() for name, value in START.items()}}
     path = Path(__file__).with_name("optimizers.json")
     path.write_text(
         f'{{"torch": "{torch.__version__}",\n"data": {line(data)},\n'
         f'"signatures": {line(signatures)},\n"runs": {{{runs}}},\n'
+        f'"by rows": {{"data": {line(table)},\n"runs": {{{rows}}}}},\n'
         f'"schedules": {line(schedules)},\n'
         f'"SGD": [{with_sgd}],\n"Adam": [{with_adam}]}}\n'
     )

@@ -103,6 +103,25 @@ def _runs() -> list[Run]:
 RUNS = _runs()
 
 
+# ------------------------------------------------------------------------------------------------- gradients by rows
+
+TABLE = (7, 3)
+"""Words and numbers of each, of a table that a step sees some words of."""
+
+BATCH = (4, 2)
+"""Rows of a minibatch, and words in a row."""
+
+BY_ROWS = [
+    Run("SparseAdam"),
+    Run("SparseAdam", {"lr": 0.1, "betas": (0.5, 0.6), "eps": 1e-2}),
+    Run("SparseAdam", {"lr": 0.03, "maximize": True}, times=-1.0),
+    Run("SGD", {"lr": 0.1}),
+    Run("SGD", {"lr": 0.05, "maximize": True}, times=-1.0),
+    Run("Adagrad", {"lr": 0.1, "lr_decay": 0.1}),
+    Run("Adagrad", {"lr": 0.2, "initial_accumulator_value": 0.3, "eps": 1e-3}),
+]
+
+
 # -------------------------------------------------------------------------------------------------------- schedules
 
 LAMBDAS: dict[str, Callable[[int], float]] = {
