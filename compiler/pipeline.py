@@ -172,6 +172,10 @@ def stages(
         if chosen.takes(name):
             stabilised = PASSES[name](stabilised, record)
             yield f"{name} before", checked(stabilised, written)
+    if chosen.sparse and chosen.takes("loops"):
+        # What is gathered in each step of a scan from a table that stays is gathered before it.
+        stabilised = PASSES["loops"](stabilised, record)
+        yield "loops before", checked(stabilised, written)
     differentiated = differentiate(stabilised, written)
     yield "differentiate", checked(differentiated, written)
     trained = differentiated

@@ -109,6 +109,12 @@ def test_rows_are_those_of_the_array(kind: str) -> None:
     agree(text)
 
 
+@pytest.mark.simplified
+def test_what_a_scan_gathers_from_a_table_that_stays_is_gathered_before_it() -> None:
+    scan = "h = scan t with s = zeros[n, d]:\n    s = tanh(E[word = token] + s)\n    yield s\n"
+    agree(HEAD + TABLE + scan + "minimize mean((h[t = -1] @ w - y)^2)")
+
+
 @pytest.mark.parametrize("kind", ["several", "in the middle", "numbers"])
 def test_in_single_precision(kind: str) -> None:
     agree(HEAD + ("" if "param F" in KINDS[kind] else TABLE) + KINDS[kind], dtype="float32")
@@ -148,7 +154,8 @@ WRONG: Mapping[str, str] = {
     "along two axes": "axis e2: 2\ninput part[n]: d\n"
     + TABLE
     + "minimize mean((E[word = one] @ w + sum[word](E[d = part]) - y)^2)",
-    "inside of a scan": TABLE + "h = scan t with s = zeros[n, d]:\n    s = tanh(E[word = token] + s)\n    yield s\n"
+    "inside of a scan": TABLE + "h = scan t with s = zeros[n, d]:\n    best = argmax[word](stop_gradient(E) @ s)\n"
+    "    s = tanh(E[word = best] + token)\n    yield s\n"
     "minimize mean((h[t = -1] @ w - y)^2)",
     "through a scan": "param E[t, d] = 1\nh = scan t with s = zeros[n, d]:\n    s = tanh(E + s)\n    yield s\n"
     "minimize mean(h[t = -1]) + mean(token * 1.0)",
