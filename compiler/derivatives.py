@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatch
 
+import sympy
 from sympy import Integer
 
 from . import functions
@@ -40,6 +41,7 @@ from .graph import (
     placeholder,
     reachable,
 )
+from .residuals import residuals
 
 _0, _1 = placeholder(0), placeholder(1)
 
@@ -215,10 +217,10 @@ def instead(graph: Graph, roots: Sequence[Node], instead: Mapping[int, Node]) ->
 
 # -------------------------------------------------------------------------------------------------- of a whole program
 
-KINDS = ("grad", "vjp", "jvp", "hvp", "hessian", "jacobian")
+KINDS = ("grad", "vjp", "jvp", "hvp", "hessian", "jacobian", "residuals")
 """What may be asked for. What `grad` and `vjp` need is in every module."""
 
-OF_OBJECTIVES = ("grad", "hvp", "hessian")
+OF_OBJECTIVES = ("grad", "hvp", "hessian", "residuals")
 """Those that are of an objective; the others are of the outputs."""
 
 
@@ -229,7 +231,9 @@ class Derived:
 
     The parts are the `pullback` of `program`, which computes nothing else. A part has the name of a parameter in an
     `hvp`, of two with a space between in a `hessian`, of an output in a `jvp`, of an output and a parameter in a
-    `jacobian`.
+    `jacobian`. Among `residuals` it is a number, `0`, `1`, ..., for the residuals themselves, and a number and a
+    parameter for their derivatives; beside them stand the `observations`, which follow from the data alone: `scale`,
+    `count` (of residuals that are no penalty), and by number `observed` and `weight`.
     """
 
     kind: str
@@ -248,6 +252,8 @@ def derived(program: Program, kind: str) -> list[Derived]:
             alone = _alone(program, parts, tangents)
             found.append(Derived(kind, objective.name, alone, objective.sense == "maximize"))
         return found
+    if kind == "residuals":
+        return [item for objective in program.objectives for item in _residuals(program, objective)]
     graph, by = program.graph, [p.leaf for p in program.parameters if not p.frozen]
     outputs = [(name, node) for name, node in program.outputs if name in {leaf.name for leaf in program.cotangents}]
     if kind == "jvp" and outputs:
@@ -277,6 +283,29 @@ def _hvp(program: Program, objective: Objective, tangents: Sequence[Parameter]) 
     slopes = [program.gradients[objective.name][p.name] for p, _ in pairs]
     products = hvp(program.graph, slopes, [p.leaf for p, _ in pairs], [tangent.leaf for _, tangent in pairs])
     return {p.name: product for (p, _), product in zip(pairs, products, strict=True)}
+
+
+def _residuals(program: Program, objective: Objective) -> list[Derived]:
+    """The residuals of an objective with their derivatives, and what they are of; nothing where it has none."""
+    found = residuals(program, objective)
+    if found is None:
+        return []
+    graph, over = program.graph, [p for p in program.parameters if p.name in objective.over]
+    parts: dict[str, Node] = {}
+    for i, item in enumerate(found.all):
+        parts[str(i)] = item.value
+        blocks = jacobian(graph, item.value, [p.leaf for p in over])
+        parts |= {f"{i} {p.name}": block for p, block in zip(over, blocks, strict=True)}
+    count = sympy.Add(*(sympy.Mul(*(axis.length for axis in item.value.axes)) for item in found.data))
+    of_data: dict[str, Node] = {"scale": found.scale, "count": graph.size(sympy.expand(count))}
+    for i, item in enumerate(found.data):
+        of_data |= {f"observed {i}": item.observed} if item.observed is not None else {}
+        of_data[f"weight {i}"] = item.weight
+    negated = objective.sense == "maximize"
+    return [
+        Derived("residuals", objective.name, _alone(program, parts), negated),
+        Derived("observations", objective.name, _alone(program, of_data), negated),
+    ]
 
 
 def _tangents(program: Program) -> tuple[Parameter, ...]:

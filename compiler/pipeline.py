@@ -251,8 +251,11 @@ def _derivatives(
             raise UnknownDerivative(
                 kind, "objective" if kind in OF_OBJECTIVES else "output that depends on a parameter"
             )
-        for item in derived(differentiated, kind):
-            label = f" {kind} of {item.of or 'the outputs'}"
+        items = derived(differentiated, kind)
+        if not items:
+            raise UnknownDerivative(kind, "objective that is a sum of squares")
+        for item in items:
+            label = f" {item.kind} of {item.of or 'the outputs'}"
             yield f"differentiate{label}", checked(item.program)
             program = yield from _simplified(label, item.program, written, chosen, record)
             if chosen.takes("stack"):

@@ -431,7 +431,7 @@ def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main(["compile", str(model), "--sparse", "w"]) == 1
     assert "the gradient of `w` is not sparse" in capsys.readouterr().err
     assert main(["compile", str(model), "--sparse", "EE"]) == 1
-    assert "did you mean --sparse E?" in capsys.readouterr().err
+    assert "did you mean E?" in capsys.readouterr().err
 
 
 def test_without_it_the_module_is_as_it_was() -> None:

@@ -68,7 +68,7 @@ WITHIN = {
 """What the module uses of parts of NumPy."""
 VIEWS = frozenset({"numpy.lib.stride_tricks", "numpy.lib.stride_tricks.sliding_window_view"})
 """A view of an array that reads no memory but its own."""
-TABLES = frozenset({"_OBJECTIVES", "_FACTORED", "_EXPANDED", "_HESSIAN", "_HVP"})
+TABLES = frozenset({"_OBJECTIVES", "_FACTORED", "_EXPANDED", "_HESSIAN", "_HVP", "_OBSERVATIONS", "_RESIDUALS"})
 """Tables of classes, which are called."""
 METHODS = frozenset({"__init__", "__call__"})
 KEYWORDS = frozenset("all axis counter default dtype key order out over where".split())

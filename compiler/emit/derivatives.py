@@ -10,7 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
+
+import sympy
+from sympy import Integer
 
 from ..derivatives import Derived, copies
 from ..graph import Axis, Node, Parameter
@@ -23,7 +27,9 @@ from .signature import PLAIN, Signature
 if TYPE_CHECKING:
     from .numpy import Writer
 
-RESERVED = frozenset("direction grad hvp hessian jvp jacobian _matrix _direction _named".split())
+RESERVED = frozenset(
+    "direction grad hvp hessian jvp jacobian residuals observations _matrix _direction _named _squares _observed".split()
+)
 """What the classes here use besides, so that no value of the model is called so in them."""
 
 
@@ -149,6 +155,61 @@ def _jacobian(title: str, item: Derived, writer: Writer, outputs: Mapping[str, N
     return writer.write_class(routine, title, document, needs, ending, PLAIN)
 
 
+def _residuals(title: str, item: Derived, writer: Writer, outputs: Mapping[str, Node]) -> str:
+    """Residuals in one vector, their derivatives in the rows of one matrix."""
+    parts = item.program.pullback
+    plan = make_plan(item.program, list(parts.values()), [part for part in parts.values() if part.axes], True)
+    routine = writer.routine(plan)
+    routine.write()
+    routine.section = "finish"
+    vector, matrix = routine.names.fresh("values"), routine.names.fresh("slopes")
+    axes = {key: item.program.shown(part.axes) for key, part in parts.items() if " " not in key}
+    stops = list(accumulate((sympy.Mul(*(axis.length for axis in own)) for own in axes.values()), initial=Integer(0)))
+    total = length(sympy.expand(stops[-1]), routine.lengths)
+    partly = any(f"{key} {p.name}" not in parts for key in axes for p in item.program.parameters)
+    made = routine.use("zeros" if partly or item.program.states else "empty")
+    ending = [
+        f"{vector} = {routine.use('empty')}({total}, DTYPE)",
+        f"{matrix} = {made}(({total}, self.size), DTYPE)",
+    ]
+    for key, start, stop in zip(axes, stops, stops[1:], strict=False):
+        first, last = (length(sympy.expand(place), routine.lengths) for place in (start, stop))
+        rows, own = f"{first}:{last}", axes[key]
+        shape = ", ".join(routine.length(axis) for axis in own)
+        layout = [axis.name for axis in own]
+        reshaped = f".reshape({shape})" if len(own) > 1 else ""
+        if own:
+            value = routine.aligned(routine.result(parts[key]), layout)
+            ending.append(f"{routine.use('copyto')}({vector}[{rows}]{reshaped}, {value})")
+        else:
+            ending.append(f"{vector}[{first}] = {routine.note(routine.ref(parts[key]))}")
+        for parameter in item.program.parameters:
+            part = parts.get(f"{key} {parameter.name}")
+            if part is not None:
+                ending.append(_slopes(routine, f"{matrix}[{rows if own else first}, ", own, parameter, part))
+    ending.append(f"return {vector}, {matrix}")
+    document = "The residuals of an objective that is a sum of squares, and their derivatives."
+    return writer.write_class(routine, title, document, writer.inputs(plan.roots), ending, PLAIN)
+
+
+def _observations(title: str, item: Derived, writer: Writer, outputs: Mapping[str, Node]) -> str:
+    document = "What the residuals are of, as far as the data give it."
+    return writer.values(title, list(item.program.pullback.items()), document)
+
+
+def _slopes(routine: Routine, rows: str, axes: Sequence[Axis], parameter: Parameter, part: Node) -> str:
+    """The line that writes the derivatives of residuals by one parameter into their rows of the matrix."""
+    place = f"{rows}{_place(routine, parameter)}]"
+    if not part.axes:
+        return f"{place} = {routine.note(routine.ref(part))}"
+    to = copies(parameter.leaf.axes, [axis.name for axis in axes])
+    layout = [*(axis.name for axis in axes), *(to[axis.name] for axis in parameter.axes)]
+    value = routine.aligned(routine.result(part), layout)
+    if len(axes) > 1 or len(parameter.axes) > 1:
+        place += f".reshape({', '.join(routine.length(axis) for axis in (*axes, *parameter.axes))})"
+    return f"{routine.use('copyto')}({place}, {value})"
+
+
 def _part(routine: Routine, array: str, axes: Sequence[Axis], parameter: Parameter, part: Node) -> str:
     """The line that writes the derivative of an output by one parameter into the array of all."""
     colons = "".join(":, " for _ in axes)
@@ -169,6 +230,8 @@ _CLASSES: Mapping[str, Callable[[str, Derived, Writer, Mapping[str, Node]], str]
     "jvp": _jvp,
     "hessian": _hessian,
     "jacobian": _jacobian,
+    "residuals": _residuals,
+    "observations": _observations,
 }
 
 # -------------------------------------------------------------------------------------------------------- the functions
@@ -262,6 +325,36 @@ def jacobian(theta, data):
     return bind_jacobian(data)(theta)
 ''',
     ),
+    "residuals": (
+        ("named",),
+        '''
+def bind_residuals(data, objective=None, block=None):
+    """`residuals` bound to data: call it with a vector of parameters."""
+    return _RESIDUALS[_squares(objective)](data, block)
+
+
+def residuals(theta, data, objective=None):
+    """The residuals of an objective, `scale * sum(residuals**2)`, in a vector, and their derivatives in a matrix."""
+    return bind_residuals(data, objective)(theta)
+
+
+def observations(data, objective=None):
+    """What the residuals are of: `scale`, `count`, the number of those that are no penalty, and by term `observed i`,
+    from which the model's value was subtracted, and `weight i`, times whose root the difference stands."""
+    return _observed(data, objective)(initial(data))
+
+
+def _observed(data, objective):
+    return _OBSERVATIONS[_squares(objective)](data)
+
+
+def _squares(objective):
+    name = _named(objective)
+    if name not in _RESIDUALS:
+        raise DataError(f"the objective {name!r} is no sum of squares")
+    return name
+''',
+    ),
 }
 """What each kind needs, and its functions."""
 
@@ -271,7 +364,7 @@ def functions(asked: Sequence[str], derivatives: Sequence[Derived]) -> str:
     kinds = [kind for kind in _FUNCTIONS if kind in asked]
     needed = [name for name in _SUPPORT if any(name in _FUNCTIONS[kind][0] for kind in kinds)]
     tables = []
-    for kind in ("hvp", "hessian"):
+    for kind in ("hvp", "hessian", "residuals", "observations"):
         entries = [
             f"{json.dumps(item.of)}: {title}"
             for title, item in zip(_titles(derivatives), derivatives, strict=True)
