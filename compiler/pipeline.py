@@ -252,7 +252,7 @@ def _derivatives(
                 kind, "objective" if kind in OF_OBJECTIVES else "output that depends on a parameter"
             )
         items = derived(differentiated, kind)
-        if not items:
+        if kind == "residuals" and not items:
             raise UnknownDerivative(kind, "objective that is a sum of squares")
         for item in items:
             label = f" {item.kind} of {item.of or 'the outputs'}"

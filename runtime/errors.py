@@ -164,3 +164,37 @@ class DataError(ValueError):
         if self.column is not None:
             place += f", column {self.column!r}"
         return f"{place}: {self.what}; {self.remedy}"
+
+
+@dataclass(eq=False)
+class NotFinite(ValueError):
+    """A fit that cannot start: a value is not finite, or a weight is negative. `row` counts from 0, as in an array."""
+
+    what: str
+    row: int | None = None
+
+    def __str__(self) -> str:
+        place = "" if self.row is None else f" (row {self.row + 1})"
+        return f"{self.what}{place}"
+
+
+@dataclass(eq=False)
+class NotEstimable(ValueError):
+    """A model that cannot be fitted by the method that was asked for."""
+
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.what}; {self.remedy}"
+
+
+@dataclass(eq=False)
+class Missing(ImportError):
+    """A library that is not installed; `extra` is the extra of gradc that brings it."""
+
+    library: str
+    extra: str
+
+    def __str__(self) -> str:
+        return f"this needs {self.library}: pip install 'gradc[{self.extra}]'"

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from .numpy import Writer
 
 RESERVED = frozenset(
-    "direction grad hvp hessian jvp jacobian residuals observations _matrix _direction _named _squares _observed".split()
+    "direction grad hvp hessian jvp jacobian residuals observations "
+    "_matrix _direction _named _squares _observed".split()
 )
 """What the classes here use besides, so that no value of the model is called so in them."""
 
