@@ -325,5 +325,5 @@ def _alone(program: Program, parts: Mapping[str, Node], tangents: tuple[Paramete
         for values in (program.named, program.predicted)
     )
     empty = replace(program, objectives=(), outputs=(), metrics=(), gradients={}, adjoints={}, cotangents=())
-    empty = replace(empty, retained={})
+    empty = replace(empty, retained={}, sparse={})
     return replace(empty, named=named, predicted=predicted, pullback=dict(parts), tangents=tangents)

@@ -1,7 +1,8 @@
 """gradc: a gradient compiler. A `.model` file in, a NumPy module with gradients out, and a runtime that trains it.
 
 `compile` gives a model that is ready to use; `fit`, `Session` and `Parameter` train it, with an optimiser of `optim`
-(all of which are here by their names too) and a schedule of `lr_scheduler`. Nothing heavy is imported before it is
+(all of which are here by their names too) and a schedule of `lr_scheduler`. `estimate` fits a model to convergence, and
+says how well the data determine each parameter. Nothing heavy is imported before it is
 used.
 """
 
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gradc.compiler import VERSION as __version__
+    from gradc.estimating import estimate
     from gradc.model import Model, compile
     from gradc.runtime import (
         ASGD,
@@ -59,16 +61,20 @@ __all__ = [
     "clip_grad_norm_",
     "clip_grad_value_",
     "compile",
+    "estimate",
     "fit",
     "lr_scheduler",
     "optim",
 ]
 
+_ELSEWHERE = ("Model", "compile", "estimate", "lr_scheduler")
+
 _HOMES = {
     "Model": ("gradc.model", "Model"),
     "compile": ("gradc.model", "compile"),
+    "estimate": ("gradc.estimating", "estimate"),
     "lr_scheduler": ("gradc.runtime", "schedules"),
-    **{name: ("gradc.runtime", name) for name in __all__ if name not in ("Model", "compile", "lr_scheduler")},
+    **{name: ("gradc.runtime", name) for name in __all__ if name not in _ELSEWHERE},
     "__version__": ("gradc.compiler", "VERSION"),
 }
 

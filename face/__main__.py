@@ -23,7 +23,7 @@ from gradc.files import cannot
 from gradc.report import Outcome, as_data, document, in_words
 from gradc.terminal import Terminal
 
-COMMANDS = ("compile", "inspect", "train", "predict", "check", "help")
+COMMANDS = ("compile", "inspect", "train", "fit", "predict", "check", "help")
 
 DESCRIPTION = """\
 gradc is a gradient compiler: it reads a model written as mathematics (a .model file) and writes a plain
@@ -35,11 +35,13 @@ examples:
   gradc inspect thermometer.model                           show each gradient as a formula
   gradc check thermometer.model                             compare three ways to the same gradient
   gradc train thermometer.model --data t.csv --out fitted   train on a CSV file
+  gradc fit decay.model --data decay.csv                    estimates with their standard errors
   gradc predict fitted --data new.csv                       predict with what was trained
   gradc help softmax                                        explain a name of the language
 
-exit status: 0 done; 1 a mistake in the model or in the data, a failed check, a diverged training;
-2 a wrong command line; 3 a bug of gradc; 130 interrupted, what was reached being saved.
+exit status: 0 done; 1 a mistake in the model or in the data, a failed check, a diverged training, a fit
+that did not converge; 2 a wrong command line; 3 a bug of gradc; 130 interrupted, what was reached being
+saved.
 `gradc COMMAND --help` tells more of each."""
 
 

@@ -113,7 +113,7 @@ class Estimate:
     def as_data(self) -> dict[str, Any]:
         """Everything but the rows, as JSON can hold it; a number that there is not is None."""
         names = [c.name for c in self.coefficients]
-        return {
+        found: dict[str, Any] = {
             "model": self.model,
             "objective": self.objective,
             "kind": "least squares" if self.squares else "likelihood",
@@ -148,6 +148,16 @@ class Estimate:
             "aicc": self.aicc,
             "bic": self.bic,
         }
+        plain: dict[str, Any] = _plain(found)
+        return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def estimate(

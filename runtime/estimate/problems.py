@@ -21,7 +21,7 @@ from ..errors import NotFinite
 Array = npt.NDArray[Any]
 
 KEPT = 4
-"""Points of which the values are remembered: a minimiser asks for a value and for its derivatives one after the other."""
+"""Points of which the values are remembered: a minimiser asks for a value, then for the derivatives there."""
 
 LARGE = 1e150
 """What stands for a residual that is not finite: no step to such a point is taken."""

@@ -1,9 +1,9 @@
 """Intervals by profile likelihood: how far a number can go before the best of all others is not good enough.
 
-Takes a problem, its minimum and a number; gives `Profile`. The root of what the fit loses, by the variance of a residual
-(of a likelihood the root of twice what its logarithm loses), grows in proportion to the number where the problem is
-linear, and is compared with the same quantile (Bates and Watts, Nonlinear Regression Analysis, 6.1). The ends are
-found to a millionth of a standard error.
+Takes a problem, its minimum and a number; gives `Profile`. The root of what the fit loses, by the variance of a
+residual (of a likelihood the root of twice what its logarithm loses), grows in proportion to the number where the
+problem is linear, and is compared with the same quantile (Bates and Watts, Nonlinear Regression Analysis, 6.1). The
+ends are found to a millionth of a standard error.
 """
 
 from __future__ import annotations
