@@ -44,6 +44,7 @@ def estimate(
     negative logarithm of a likelihood as it stands; any other objective is taken so. `method` is "lm", "lbfgs" or
     "auto"; `intervals`, at `level`, are "wald" or "profile". `objective` picks one of several. Raises
     `gradc.runtime.errors.NotEstimable`, `NotFinite` or `Missing` where there is no fit, and the module's DataError.
+    For many fits of one model compile it once, with `derivatives=("residuals",)`.
     """
     from gradc.runtime.estimate import estimate as run
 
@@ -52,7 +53,10 @@ def estimate(
     else:
         text = isinstance(model, str) and "\n" in model
         source, options = (Source("model", str(model)) if text else read_source(model)), Options(without=left_out(()))
-    _, module = compiled_for(source, options, objective, likelihood)
+    if isinstance(model, Model) and not likelihood and hasattr(model.module, "residuals"):
+        module = model.module
+    else:
+        _, module = compiled_for(source, options, objective, likelihood)
     return run(
         module,
         data,
