@@ -68,12 +68,14 @@ class Residuals:
 
 @dataclass(frozen=True)
 class _Term:
-    """`factor * sum[summed](weight * root^2)`; the factor has no axes, and neither it nor the weight is trained."""
+    """`number * factor * sum[summed](weight * root^2)`; the factor has no axes, and neither it nor the weight is
+    trained. What number is known stands in none of the three nodes."""
 
     factor: Node
     weight: Node
     root: Node
     summed: tuple[Axis, ...] = ()
+    number: Expr = Integer(1)
 
 
 def residuals(program: Program, objective: Objective) -> Residuals | None:
@@ -83,13 +85,21 @@ def residuals(program: Program, objective: Objective) -> Residuals | None:
     if not found:
         return None
     terms = [_peeled(graph, term) for term in found]
-    if any(isinstance(term.factor, Constant) and not is_positive_number(term.factor.value) for term in terms):
+    if any(_is_negative(term) for term in terms):
         return None
     rows = [term for term in terms if program.rows in {*term.root.names, *term.weight.names}] or terms
-    scale = rows[0].factor
+    scale = _scale(graph, rows[0])
     made = {id(term): _residual(graph, term, scale) for term in terms}
     penalties = tuple(made[id(term)] for term in terms if term not in rows)
     return Residuals(scale, tuple(made[id(term)] for term in rows), penalties)
+
+
+def _scale(graph: Graph, term: _Term) -> Node:
+    return graph.product([graph.constant(term.number), term.factor])
+
+
+def _is_negative(term: _Term) -> bool:
+    return term.factor.positive and not is_positive_number(term.number)
 
 
 def _peeled(graph: Graph, term: _Term) -> _Term:
@@ -98,17 +108,18 @@ def _peeled(graph: Graph, term: _Term) -> _Term:
     term = replace(term, root=base)
     for node in weights:
         term = _times(graph, term, graph.map(SQUARE, [node]))
-    if isinstance(term.factor, Constant) or term.factor.positive:
+    if term.factor.positive:
         return term
-    weight = graph.product([term.factor, term.weight])
-    return replace(term, factor=graph.constant(1), weight=weight)
+    weight = graph.product([_scale(graph, term), term.weight])
+    return replace(term, factor=graph.constant(1), number=Integer(1), weight=weight)
 
 
 def _residual(graph: Graph, term: _Term, scale: Node) -> Residual:
     root, observed = _oriented(graph, term.root)
     weight = term.weight
-    if term.factor is not scale:
-        weight = graph.product([graph.map(DIVIDE, [term.factor, scale]), weight])
+    own = _scale(graph, term)
+    if own is not scale:
+        weight = graph.product([graph.map(DIVIDE, [own, scale]), weight])
     if isinstance(weight, Constant) and weight.value == 1:
         value = root
     else:
@@ -136,6 +147,14 @@ def _oriented(graph: Graph, root: Node) -> tuple[Node, Node | None]:
 
 def _times(graph: Graph, term: _Term, node: Node) -> _Term:
     """The term times what the data give."""
+    while isinstance(node, Map):
+        number, rest = node.expression.as_coeff_Mul()
+        if number == 1:
+            break
+        term = replace(term, number=term.number * number)
+        node = build(graph, rest, node.operands)
+    if isinstance(node, Constant):
+        return replace(term, number=term.number * node.value)
     if node.axes:
         return replace(term, weight=graph.product([term.weight, node]))
     return replace(term, factor=graph.product([term.factor, node]))
@@ -257,7 +276,7 @@ class _Squares:
                 return None
             if len(terms) == 1 and not terms[0].summed:
                 roots.append(build(graph, _0**power, [terms[0].root]))
-                for node in (terms[0].factor, terms[0].weight):
+                for node in (graph.constant(terms[0].number), terms[0].factor, terms[0].weight):
                     term = _times(graph, term, build(graph, _0**power, [node]))
             elif power == 1 and sums is None:
                 sums = terms
@@ -278,7 +297,7 @@ class _Squares:
             root = term.root if by.root is self.one else self.graph.product([term.root, by.root])
             weight = self.graph.product([term.weight, by.weight])
             factor = self.graph.product([term.factor, by.factor])
-            found.append(_Term(factor, weight, root, term.summed))
+            found.append(_Term(factor, weight, root, term.summed, term.number * by.number))
         return tuple(found)
 
     def _summed(self, terms: Iterable[_Term], over: Sequence[Axis]) -> tuple[_Term, ...] | None:

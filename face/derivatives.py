@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from gradc.compiler.graph import Node, Program
+    from gradc.compiler.graph import Node, Objective, Program
 
 LARGEST = 1000
 """The most parameters of which the reference makes a matrix."""
@@ -56,13 +56,15 @@ class Point:
 
 def comparisons(point: Point, kinds: Sequence[str]) -> list[dict[str, Any]]:
     """A row for each kind, and each objective or output that it is of. Failure where there is too much to compare."""
-    if {"hessian", "jacobian"} & set(kinds) and point.theta.size > LARGEST:
+    if {"hessian", "jacobian", "residuals"} & set(kinds) and point.theta.size > LARGEST:
         message = f"the model has {point.theta.size} parameters, and a matrix of more than {LARGEST} is not compared"
         raise Failure("name", message, "compare the products: --derivatives hvp,jvp,vjp")
     rows: list[dict[str, Any]] = []
     try:
         for objective in point.written.objectives:
             rows += _of_objective(point, objective.name, [k for k in kinds if k in ("grad", "hvp", "hessian")])
+            if "residuals" in kinds:
+                rows += _of_squares(point, objective)
         of_outputs = [kind for kind in kinds if kind in ("vjp", "jvp", "jacobian")]
         for leaf in point.written.cotangents if of_outputs else ():
             rows += _of_output(point, leaf.name, of_outputs)
@@ -99,6 +101,42 @@ def _of_objective(point: Point, name: str, kinds: Sequence[str]) -> Iterator[dic
             found = np.asarray(module.hessian(point.theta, point.data, name), np.float64)
             blocks = next(item for item in derived(written, "hessian") if item.of == name).program
             yield _row(point, kind, name, found, _matrix(point, blocks), found @ v, estimate)
+
+
+def _of_squares(point: Point, objective: Objective) -> Iterator[dict[str, Any]]:
+    """The Jacobian of the residuals beside that on the graph, and its product with random numbers estimated."""
+    import numpy as np
+
+    from gradc.compiler.derivatives import copies, jacobian
+    from gradc.compiler.residuals import residuals
+
+    written, module = point.written, point.module
+    terms = residuals(written, objective)
+    if terms is None:
+        return
+    found = np.asarray(module.residuals(point.theta, point.data, objective.name)[1], np.float64)
+    graph, scalars, seeds, drawn, start = np.zeros(found.shape), [], {}, [np.empty(0)], 0
+    by = [p for p in written.parameters if p.name in objective.over]
+    for i, term in enumerate(terms.all):
+        node = term.value
+        shown = [axis.name for axis in written.shown(node.axes)]
+        (value,) = _values(point, [node], written, {})
+        order = [node.names.index(name) for name in shown]
+        u = point.random(6 + i, value.shape)
+        leaf = written.graph.leaf("cotangent", f"0residual {i}", node.axes)
+        seeds[leaf.name] = u
+        drawn.append(u.transpose(order).ravel())
+        scalars.append(written.graph.contract([node, leaf], node.axes))
+        shape, rows = tuple(value.shape[k] for k in order), slice(start, start + value.size)
+        start = rows.stop
+        blocks = jacobian(written.graph, node, [p.leaf for p in by])
+        for p, block, part in zip(by, blocks, _values(point, blocks, written, {}), strict=True):
+            at, own = module.layout(point.data)[p.name]
+            to = copies(p.leaf.axes, node.names)
+            both = (*shown, *(to[axis.name] for axis in p.axes))
+            graph[rows, at] = as_written(part, block.names, both, (*shape, *own)).reshape(value.size, -1)
+    estimate = _numeric(point, written.graph.sum(scalars), written, objective.over, seeds)
+    yield _row(point, "residuals", objective.name, found, graph, np.concatenate(drawn) @ found, estimate)
 
 
 def _of_output(point: Point, name: str, kinds: Sequence[str]) -> Iterator[dict[str, Any]]:

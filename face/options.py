@@ -70,7 +70,8 @@ def add_derivatives(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--derivatives",
         metavar="NAME,...",
-        help="functions that the module has besides, of grad, vjp, jvp, hvp, hessian and jacobian, as hessian,hvp",
+        help="functions that the module has besides, of grad, vjp, jvp, hvp, hessian, jacobian and residuals, as "
+        "hessian,hvp",
     )
 
 

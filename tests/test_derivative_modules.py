@@ -172,6 +172,7 @@ def test_check_compares_each_derivative(model: Path, capsys: pytest.CaptureFixtu
     assert found == {
         *((kind, name) for kind in ("grad", "hessian", "hvp") for name in ("error", "fit")),
         *((kind, "p") for kind in ("jacobian", "jvp", "vjp")),
+        ("residuals", "error"),
     }
     assert all(check["passed"] for check in checks)
 

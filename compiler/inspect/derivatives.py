@@ -35,7 +35,7 @@ class Equation:
 def derivatives_text(found: Sequence[Derived]) -> str:
     """One line for each part, then those that they need; a paragraph for each derivative."""
     paragraphs = []
-    for item in found:
+    for item in _shown(found):
         lines = equations(item)
         width = min(max(len(line.label) for line in lines), 40)
         paragraphs.append("".join(f"{line.label.ljust(width)} = {text(line.formula, line.names)}\n" for line in lines))
@@ -46,7 +46,7 @@ def derivatives_latex(found: Sequence[Derived]) -> str:
     """The same as `align*` environments of amsmath."""
     body = [
         " \\\\\n".join(f"  {line.latex} &= {latex(line.formula, line.names)}" for line in equations(item))
-        for item in found
+        for item in _shown(found)
     ]
     return "".join(f"\\begin{{align*}}\n{lines}\n\\end{{align*}}\n" for lines in body)
 
@@ -61,9 +61,14 @@ def derivatives_json(found: Sequence[Derived]) -> list[dict[str, Any]]:
             "text": text(line.formula, line.names),
             "latex": f"{line.latex} = {latex(line.formula, line.names)}",
         }
-        for item in found
+        for item in _shown(found)
         for line in equations(item)
     ]
+
+
+def _shown(found: Sequence[Derived]) -> list[Derived]:
+    """All but what residuals are observations of, which is in the model as it stands."""
+    return [item for item in found if item.kind != "observations"]
 
 
 def equations(item: Derived) -> list[Equation]:
@@ -109,6 +114,14 @@ def _labels(item: Derived, key: str) -> tuple[str, str, str]:
         left = _variable(by_name[words[1]])
         shown = rf"\frac{{\partial {letters(words[0])}}}{{\partial {latex(left, {})}}}"
         return words[0], f"d {words[0]}/d {leaf(left)}", shown
+    if item.kind == "residuals":
+        assert item.of is not None
+        number = str(int(words[0]) + 1) if any(part[0] == "1" for part in item.program.pullback) else ""
+        residual, symbol = f"residual{number} of {item.of}", f"r_{{{number}}}" if number else "r"
+        if len(words) == 1:
+            return item.of, residual, symbol
+        left = _variable(by_name[words[1]])
+        return item.of, f"d ({residual})/d {leaf(left)}", rf"\frac{{\partial {symbol}}}{{\partial {latex(left, {})}}}"
     return key, f"d {key} * v", rf"\nabla {letters(key)} \cdot v"
 
 
