@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         Adam,
         Adamax,
         AdamW,
+        Data,
+        DataError,
         NAdam,
         Parameter,
         RAdam,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
         clip_grad_value_,
         fit,
         optim,
+        read_data,
     )
     from gradc.runtime import schedules as lr_scheduler
 
@@ -48,6 +51,8 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "Data",
+    "DataError",
     "Model",
     "NAdam",
     "Parameter",
@@ -65,6 +70,7 @@ __all__ = [
     "fit",
     "lr_scheduler",
     "optim",
+    "read_data",
 ]
 
 _ELSEWHERE = ("Model", "compile", "estimate", "lr_scheduler")

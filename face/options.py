@@ -96,7 +96,7 @@ def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
         default=[],
         required=required,
         metavar="FILE",
-        help="a .csv, .npz or .npy file; given several times, the files are taken together",
+        help="a .csv, .tsv, .parquet, .arrow, .npy, .npz or .h5 file; several are taken together",
     )
     group.add_argument(
         "--map",
@@ -104,8 +104,37 @@ def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
         action="append",
         default=[],
         metavar="INPUT=COLUMN",
-        help="take an input from a column of another name; INPUT=A,B,C stacks columns along the input's last axis",
+        help="take an input from a column of another name; INPUT=A,B,C, INPUT=[A,B,C] or INPUT=PREFIX* stacks columns "
+        "along the input's last axis; in HDF5 a column is a path, GROUP/NAME",
     )
+    group.add_argument(
+        "--on-nan",
+        choices=("error", "drop"),
+        default="error",
+        help="what to do about a row in which something is missing, NaN or infinite: refuse the data, or leave the row "
+        "out and say so (default: error)",
+    )
+
+
+def add_validation(parser: argparse.ArgumentParser) -> None:
+    """Rows that are held out of a training."""
+    parser.add_argument(
+        "--validation",
+        type=fraction_or_file,
+        metavar="FRACTION|FILE",
+        help="rows that are not trained on: a fraction of the data such as 0.2, chosen by --seed, or those of a file",
+    )
+
+
+def fraction_or_file(word: str) -> float | Path:
+    """A number between 0 and 1, or a path."""
+    try:
+        number = float(word)
+    except ValueError:
+        return Path(word)
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"{word!a} should be a fraction between 0 and 1, or a file")
+    return number
 
 
 def constant(word: str) -> tuple[str, float]:

@@ -1,6 +1,6 @@
 """What happens after compilation: parameters, optimisers, the loop, data. It needs NumPy, and never the compiler."""
 
-from .data import read_columns
+from .data import Data, read_data
 from .errors import DataError, Diverged, NothingToDifferentiate, SeedMissing, SeveralObjectives, SparseGradient
 from .fit import Fit, fit
 from .optim import (
@@ -38,6 +38,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "Data",
     "DataError",
     "Diverged",
     "Fit",
@@ -57,5 +58,5 @@ __all__ = [
     "clip_grad_norm_",
     "clip_grad_value_",
     "fit",
-    "read_columns",
+    "read_data",
 ]

@@ -149,21 +149,55 @@ class Diverged(ArithmeticError):
 
 @dataclass(eq=False)
 class DataError(ValueError):
-    """A data file that cannot be read as columns. `row` counts the lines of the file from 1."""
+    """Data that cannot be read, or do not fit a model.
 
-    file: str
+    `file` is the file as it was given, or what stands in its place for a frame; None where no file is to blame. `line`
+    counts the lines of a text from 1, `at` is the position in any other column, each number from 0. `option` names the
+    argument of `read_data` that is another way out, and `need` what it is needed for.
+    """
+
+    file: str | None
     what: str
     remedy: str
-    row: int | None = None
+    line: int | None = None
     column: str | None = None
+    at: tuple[int, ...] | None = None
+    option: str | None = None
+    need: str | None = None
 
-    def __str__(self) -> str:
+    @property
+    def place(self) -> str:
+        """Where it is, as `d.csv, line 3, column 'a'`; nothing where no file is to blame."""
+        if self.file is None:
+            return ""
         place = self.file
-        if self.row is not None:
-            place += f", line {self.row}"
+        if self.line is not None:
+            place += f", line {self.line}"
+        if self.at is not None:
+            where = f"row {self.at[0]}" if len(self.at) == 1 else f"position {list(self.at)}"
+            place += f", {where} (from 0)"
         if self.column is not None:
             place += f", column {self.column!r}"
-        return f"{place}: {self.what}; {self.remedy}"
+        return place
+
+    @property
+    def message(self) -> str:
+        """The place, and what is wrong there."""
+        return f"{self.place}: {self.what}" if self.file is not None else self.what
+
+    def __str__(self) -> str:
+        told = f"{self.message}; {self.remedy}"
+        if self.option is not None:
+            told += "; " + WAYS_OUT[self.option].format(self.need)
+        return told
+
+
+WAYS_OUT = {
+    "on_nan": "on_nan='drop' leaves such rows out",
+    "map": "map={{{!r}: COLUMN}} takes an input from another column",
+    "columns": "map={{{!r}: [COLUMN, COLUMN, ...]}} stacks columns along its last axis",
+}
+"""Arguments of `read_data` that are another way out of a mistake in the data."""
 
 
 @dataclass(eq=False)

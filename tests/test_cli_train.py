@@ -194,7 +194,7 @@ def test_an_interrupt_saves_and_is_status_130(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "more", "said"),
     [
-        ("t_u,t_x\n1,2\n", [], "there is no 't_c'"),
+        ("t_u,t_x\n1,2\n", [], "there is no column 't_c'"),
         ("t_u,t_c\n1,2\n3,x\n", [], "3"),
         ("t_u,t_c\n1,2\n3\n", [], "3"),
         ("t_u,t_c\n1,2\n3,nan\n", [], "t_c"),

@@ -71,12 +71,12 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     from gradc.compiler.reference import evaluate, numeric_gradient
 
     if arguments.data:
-        from gradc.data import read_data
+        from gradc.data import take
 
-        data = {
-            name: _first_rows(module, name, array)
-            for name, array in read_data(module, arguments.data, arguments.map, tuple(module.INPUTS)).items()
-        }
+        taken = take(module, arguments, tuple(module.INPUTS))
+        for note in taken.notes:
+            terminal.message(note)
+        data = {name: _first_rows(module, name, array) for name, array in taken.inputs.items()}
         drawn = None
     else:
         data, drawn = _generated(module, arguments.seed)

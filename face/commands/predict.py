@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +51,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
 
     import numpy as np
 
-    from gradc.data import read_data
+    from gradc.data import take
     from gradc.fitted import read
 
     fitted = read(arguments.folder)
@@ -60,7 +59,10 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     if not module.OUTPUTS:
         raise Failure("data", f"the model {module.MODEL} has no output to predict")
     needed = [name for name in module.INPUTS if any(name in entry["needs"] for entry in module.OUTPUTS.values())]
-    data = read_data(module, arguments.data, arguments.map or _mapping(fitted.run, needed), needed)
+    taken = take(module, arguments, needed, fitted.run)
+    for note in taken.notes:
+        terminal.message(note)
+    data = taken.inputs
     try:
         theta = module.pack(fitted.parameters, data)
         with np.errstate(all="ignore"):
@@ -88,11 +90,6 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     write_text(target, text)
     terminal.message(f"{target} written")
     return Outcome(result)
-
-
-def _mapping(run: Mapping[str, Any], needed: list[str]) -> list[tuple[str, str]]:
-    """The columns that the training took its inputs from, for the inputs that are needed now."""
-    return [(name, str(column)) for name, column in run.get("map", {}).items() if name in needed]
 
 
 def _csv(module: ModuleType, outputs: dict[str, npt.NDArray[Any]]) -> str:

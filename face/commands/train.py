@@ -133,6 +133,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     from gradc.runtime.fit import check
 
     taken = take(module, arguments, [name for name in module.INPUTS if name in needed])
+    for note in taken.notes:
+        terminal.message(note)
     data = taken.inputs
     file = f"{name}.py"
     try:
