@@ -116,7 +116,7 @@ def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
     )
 
 
-def add_validation(parser: argparse.ArgumentParser) -> None:
+def add_validation(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     """Rows that are held out of a training."""
     parser.add_argument(
         "--validation",

@@ -99,6 +99,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="take a step after K minibatches (default: 1)",
     )
+    options.add_validation(group)
     group.add_argument(
         "--seed", type=options.natural, default=0, help="for initial values, the order of rows, noise (default: 0)"
     )

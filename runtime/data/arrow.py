@@ -79,9 +79,11 @@ def read_table(table: Any, file: str) -> list[Column]:
 def _cells(chunks: Any, file: str, name: str) -> Cells:
     """Numbers or words of a column of pyarrow."""
     arrow, types = _pyarrow(file), _pyarrow(file, "types")
+    if isinstance(chunks, arrow.Array):
+        chunks = arrow.chunked_array([chunks])
     kind = chunks.type
     if isinstance(kind, arrow.BaseExtensionType):
-        chunks = arrow.chunked_array([chunk.storage for chunk in _all(chunks, arrow)], kind.storage_type)
+        chunks = arrow.chunked_array([chunk.storage for chunk in chunks.chunks], kind.storage_type)
         kind = kind.storage_type
     if types.is_dictionary(kind):
         return _dictionary(chunks, file, name)
@@ -103,27 +105,19 @@ def _cells(chunks: Any, file: str, name: str) -> Cells:
         raise DataError(file, f"this holds {kind}", "store numbers", column=name)
     if missing is not None:
         chunks = chunks.fill_null(False if types.is_boolean(kind) else arrow.scalar(0, chunks.type))
-    whole = _all(chunks, arrow)
-    array = whole[0].to_numpy(zero_copy_only=False) if len(whole) == 1 else chunks.to_numpy()
+    array = chunks.chunk(0).to_numpy(zero_copy_only=False) if chunks.num_chunks == 1 else chunks.to_numpy()
     return Cells(from_array(file, name, array).array, missing)
-
-
-def _all(chunks: Any, arrow: Any) -> list[Any]:
-    """The pieces of a column; the column of a batch is its one piece."""
-    return list(chunks.chunks) if isinstance(chunks, arrow.ChunkedArray) else [chunks]
 
 
 def _dictionary(chunks: Any, file: str, name: str) -> Cells:
     """Words in the order of their dictionary; a dictionary of numbers is the numbers."""
-    arrow, types = _pyarrow(file), _pyarrow(file, "types")
-    whole = chunks.unify_dictionaries().combine_chunks() if isinstance(chunks, arrow.ChunkedArray) else chunks
-    if isinstance(whole, arrow.ChunkedArray):
-        whole = whole.chunk(0)
-    kind = whole.type.value_type
-    plain = _cells(whole.cast(kind), file, name)
+    types = _pyarrow(file, "types")
+    kind = chunks.type.value_type
+    plain = _cells(chunks.cast(kind), file, name)
     if not (types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)):
         return plain
-    order = tuple(word for word in whole.dictionary.to_pylist() if word is not None)
+    words = [word for chunk in chunks.unify_dictionaries().chunks[:1] for word in chunk.dictionary.to_pylist()]
+    order = tuple(word for word in words if word is not None)
     return Cells(plain.array, plain.missing, order)
 
 
@@ -131,16 +125,16 @@ def _lists(chunks: Any, file: str, name: str) -> Cells:
     """Lists of one length, as another axis."""
     arrow = _pyarrow(file)
     if chunks.null_count:
-        at = (int(np.argmax(chunks.is_null().to_numpy(zero_copy_only=False))),)
+        at = (int(np.argmax(chunks.is_null().to_numpy())),)
         raise DataError(file, "there is no list here", "leave the row out, or fill it", column=name, at=at)
     compute = _pyarrow(file, "compute")
-    lengths = compute.list_value_length(chunks).to_numpy(zero_copy_only=False)
+    lengths = compute.list_value_length(chunks).to_numpy()
     length = int(lengths[0]) if len(lengths) else 0
     other = np.flatnonzero(lengths != length)
     if len(other):
         what = f"the list here has {lengths[other[0]]} values, and the first has {length}"
         raise DataError(file, what, "lists of one length make an axis", column=name, at=(int(other[0]),))
-    inner = _cells(arrow.chunked_array([chunk.flatten() for chunk in _all(chunks, arrow)]), file, name)
+    inner = _cells(arrow.chunked_array([chunk.flatten() for chunk in chunks.chunks]), file, name)
     shape = (len(lengths), length, *inner.array.shape[1:])
     missing = None if inner.missing is None else inner.missing.reshape(shape)
     return Cells(inner.array.reshape(shape), missing)

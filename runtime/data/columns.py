@@ -34,6 +34,14 @@ class Cells:
     order: tuple[str, ...] | None = None
 
 
+WANTED = {
+    "number": ("is not a number", "write numbers alone in the column"),
+    "truth": ("is no truth value", "write true and false, or 1 and 0"),
+    "position": ("is a word, and other fields are numbers", "write words alone in the column, or positions from 0"),
+}
+"""What an input is made of: what is said of a word in its column, and what to do."""
+
+
 class Column(ABC):
     """One column of a source, by its name; `file` is the source as the user named it."""
 
@@ -41,8 +49,11 @@ class Column(ABC):
     name: str
 
     @abstractmethod
-    def numbers(self) -> Cells:
-        """The column as numbers or truth values; what is missing is NaN or masked. DataError where it holds others."""
+    def numbers(self, wanted: str = "number") -> Cells:
+        """The column as numbers or truth values; what is missing is NaN or masked. DataError where it holds others.
+
+        `wanted` is what they are for, one of `WANTED`.
+        """
 
     @abstractmethod
     def words(self, certainly: bool) -> Cells | None:
@@ -70,12 +81,12 @@ class ArrayColumn(Column):
         """What the column holds."""
         return self.load()
 
-    def numbers(self) -> Cells:
+    def numbers(self, wanted: str = "number") -> Cells:
         if self.cells.array.dtype == object:
             known = np.flatnonzero(_known(self.cells))
             if len(known):
                 at = tuple(int(i) for i in np.unravel_index(known[0], self.cells.array.shape))
-                raise self.wrong(at, f"{self.shown(at)} is not a number", "store numbers")
+                raise self.wrong(at, f"{self.shown(at)} {WANTED[wanted][0]}", WANTED[wanted][1])
             return Cells(np.full(self.cells.array.shape, np.nan), self.cells.missing)
         return self.cells
 

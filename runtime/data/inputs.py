@@ -21,6 +21,12 @@ from .text import LARGEST_WHOLE
 BLOCK = 2**20
 """Numbers that are looked at together."""
 
+EMPTY = {"''": "this field is empty", "null": "there is no value here (null)"}
+"""What stands where nothing does."""
+
+LISTED = 10
+"""Words that a message lists."""
+
 NAMED = 3
 """Rows left out whose places are told."""
 
@@ -55,7 +61,7 @@ class Assembly:
     tellers: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, Array] = field(default_factory=dict)
     kept: Array | None = None
-    first: tuple[str, ...] = ()
+    first: tuple[DataError, ...] = ()
     rows: int | None = None
 
     def take(self, parts: Mapping[str, Part]) -> None:
@@ -89,7 +95,7 @@ class Assembly:
         pieces: list[Cells] = []
         for column in part.columns:
             words = column.words(_base(entry["index"]) in self.vocabularies) if entry["index"] is not None else None
-            pieces.append(column.numbers() if words is None else words)
+            pieces.append(column.numbers(_wanted(entry)) if words is None else words)
         if not part.stacked:
             return _Input(name, entry, part, pieces[0])
         for column, piece in zip(part.columns, pieces, strict=True):
@@ -112,7 +118,8 @@ class Assembly:
         if len(found) != len(axes):
             told = "one axis" if len(found) == 1 else f"{len(found)} axes"
             what = f"this has {told}, and the input {title} has {len(axes)}"
-            error = one.part.wrong(None, what, f"its shape should be ({', '.join(map(str, shape))})")
+            remedy = f"give an array of shape [{', '.join(map(str, shape))}]"
+            error = one.part.wrong(None, what, "map the input to one column" if one.part.stacked else remedy)
             if len(found) + 1 == len(axes):
                 error.option, error.need = "columns", one.name
             raise error
@@ -126,7 +133,8 @@ class Assembly:
             elif known != length:
                 told = "the model says" if isinstance(wanted, int) else f"{self.tellers[wanted]} has"
                 what = f"the input {title} gets length {length} along {axis}, and {told} {known}"
-                raise one.part.wrong(None, what, f"all that lies along {axis} has one length")
+                remedy = f"all that lies along {axis} has one length"
+                raise one.part.wrong(None, what, f"give {known} along {axis}" if isinstance(wanted, int) else remedy)
 
     # --- rows that are left out
 
@@ -147,7 +155,7 @@ class Assembly:
             raise error
         self.kept = np.flatnonzero(~wrong)
         self.lengths[self.module.ROWS] = len(self.kept)
-        self.first = tuple(self._hole(found, int(row)).message for row in np.flatnonzero(wrong)[:NAMED])
+        self.first = tuple(self._hole(found, int(row)) for row in np.flatnonzero(wrong)[:NAMED])
 
     def _refuse_holes(self, one: _Input) -> None:
         place = _first(one.cells, _hole)
@@ -157,11 +165,14 @@ class Assembly:
     def _told(self, one: _Input, place: tuple[int, ...]) -> DataError:
         column, at = one.part.at(place)
         shown = column.shown(at)
-        what = f"{shown} is not finite"
-        if shown in ("''", "null"):
-            what = "this field is empty" if shown == "''" else "there is no value here (null)"
-        elif one.cells.missing is not None and one.cells.missing[place]:
-            what = f"{shown} stands where there is no value"
+        if shown in EMPTY:
+            what = EMPTY[shown]
+        elif one.cells.missing is not None and one.cells.missing[place] and "nan" not in shown.lower():
+            what = f"there is no value here ({shown})"
+        elif any(digit in shown for digit in "123456789"):
+            what = f"{shown} is beyond the largest double"
+        else:
+            what = f"{shown} is not finite"
         droppable = self.module.ROWS in one.entry["axes"]
         return column.wrong(at, what, "leave the row out, or fill it", "on_nan" if droppable else None)
 
@@ -198,15 +209,12 @@ class Assembly:
         return replace(one, cells=replace(one.cells, array=np.take(one.cells.array, self.kept, axis), missing=missing))
 
     def _wrong(self, one: _Input, place: tuple[int, ...], what: str, remedy: str) -> DataError:
-        """A mistake at a place of what was kept."""
+        """A mistake at a place of what was kept; what stands there, `what` says."""
         if self.kept is not None and self.module.ROWS in one.entry["axes"]:
             axis = one.entry["axes"].index(self.module.ROWS)
             place = (*place[:axis], int(self.kept[place[axis]]), *place[axis + 1 :])
-        return one.part.wrong(place, what, remedy)
-
-    def _shown(self, one: _Input, place: tuple[int, ...]) -> str:
-        value = one.cells.array[place]
-        return repr(value[:40]) if isinstance(value, str) else str(value)
+        column, at = one.part.at(place)
+        return column.wrong(at, f"{column.shown(at)} {what}", remedy)
 
     # --- words
 
@@ -226,8 +234,7 @@ class Assembly:
             length = self.module.AXES.get(axis) or self.lengths.get(axis)
             if length is not None and len(words) > length:
                 what = f"this holds {len(words)} words, and the axis {axis} has {length} places"
-                shown = ", ".join(repr(word[:40]) for word in words[: min(length + 1, 12)])
-                raise worded[0].part.wrong(None, what, f"the words are {shown}{', ...' if len(words) > 12 else ''}")
+                raise worded[0].part.wrong(None, what, f"the words are {_listed(words)}")
             self.vocabularies[axis] = words
 
     def _words(self, axis: str, worded: Sequence[_Input]) -> tuple[str, ...]:
@@ -244,12 +251,8 @@ class Assembly:
 
     def _checked(self, one: _Input) -> Array:
         """The array as the module takes it. DataError where a value does not fit."""
-        kind = "index" if one.entry["index"] is not None else one.entry["dtype"]
-        if kind == "index":
-            return self._index(one)
-        if kind == "bool":
-            return self._truth(one)
-        return self._number(one)
+        checked = {"position": self._index, "truth": self._truth, "number": self._number}
+        return checked[_wanted(one.entry)](one)
 
     def _index(self, one: _Input) -> Array:
         axis = _base(one.entry["index"])
@@ -263,18 +266,18 @@ class Assembly:
                 word = one.cells.array[place]
                 near = nearest(word, vocabulary)
                 remedy = f"did you mean {near!r}? " if near else ""
-                remedy += f"the {len(vocabulary)} words of the axis {axis} are those of the training data"
-                raise self._wrong(one, place, f"{word[:40]!r} is no word that the model knows", remedy)
+                remedy += f"the training had {_listed(vocabulary)}"
+                raise self._wrong(one, place, "is no word that the model knows", remedy)
             return found
         self._refuse_truths(one, f"a position along the axis {axis}", "write whole numbers from 0, or words")
         place = _first(one.cells, lambda block, _: block != np.floor(block))
         if place is not None:
             remedy = f"a position along the axis {axis} is a whole number from 0"
-            raise self._wrong(one, place, f"{self._shown(one, place)} is not a whole number", remedy)
+            raise self._wrong(one, place, "is not a whole number", remedy)
         length = self.module.AXES.get(axis) or self.lengths.get(axis)
         place = _first(one.cells, lambda block, _: (block < 0) | (block >= (length or np.inf)))
         if place is not None:
-            what = f"{self._shown(one, place)} is no position along the axis {axis}"
+            what = f"is no position along the axis {axis}"
             upto = f" to {length - 1}" if length is not None else ""
             raise self._wrong(one, place, what, f"positions count from 0{upto}")
         return np.ascontiguousarray(one.cells.array, np.int64)
@@ -282,7 +285,7 @@ class Assembly:
     def _truth(self, one: _Input) -> Array:
         place = None if one.cells.array.dtype == bool else _first(one.cells, lambda block, _: ~np.isin(block, (0, 1)))
         if place is not None:
-            what = f"{self._shown(one, place)} is no truth value"
+            what = "is no truth value"
             raise self._wrong(one, place, what, "write true and false, or 1 and 0")
         return np.ascontiguousarray(one.cells.array, bool)
 
@@ -293,13 +296,13 @@ class Assembly:
         if array.dtype.kind in "iu":
             place = _first(one.cells, lambda block, _: (block > LARGEST_WHOLE) | (block < -LARGEST_WHOLE))
             if place is not None:
-                what = f"{self._shown(one, place)} is a whole number above 2^53"
+                what = "is a whole number above 2^53"
                 raise self._wrong(one, place, what, "no double holds it exactly")
         elif np.finfo(array.dtype).max > np.finfo(self.module.DTYPE).max:
             with np.errstate(over="ignore"):
                 place = _first(one.cells, lambda block, _: np.isinf(block.astype(self.module.DTYPE)))
             if place is not None:
-                what = f"{self._shown(one, place)} is too large for {self.module.DTYPE}"
+                what = f"is too large for {self.module.DTYPE}"
                 raise self._wrong(one, place, what, "scale the column, or compile the model for float64")
         # A column in another order, or of another machine, would be converted anew at each look at some of its rows.
         return np.ascontiguousarray(array)
@@ -307,7 +310,18 @@ class Assembly:
     def _refuse_truths(self, one: _Input, wanted: str, remedy: str) -> None:
         if one.cells.array.dtype == bool:
             place = (0,) * one.cells.array.ndim
-            raise self._wrong(one, place, f"{self._shown(one, place)} is a truth value, not {wanted}", remedy)
+            raise self._wrong(one, place, f"is a truth value, not {wanted}", remedy)
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Words as a message has them, the first of many."""
+    told = ", ".join(repr(word[:40]) for word in words[:LISTED])
+    return told + (f" and {len(words) - LISTED} more" if len(words) > LISTED else "")
+
+
+def _wanted(entry: Mapping[str, Any]) -> str:
+    """What the numbers of an input are for."""
+    return "position" if entry["index"] is not None else "truth" if entry["dtype"] == "bool" else "number"
 
 
 def _base(axis: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import PurePath
 from types import ModuleType
 from typing import Any
 
@@ -76,7 +77,7 @@ def read_data(
     assembly.take(parts)
     for name, part in others.items():
         assembly.add(name, part)
-    resolved = {name: (parts | others)[name].names for name in pairs}
+    resolved = {name: parts[name].names for name in pairs}
     record: dict[str, Any] = {"map": resolved, "on_nan": on_nan, "dropped": _dropped(assembly)}
     notes = _notes(assembly, "")
     inputs, rest = assembly.inputs, None
@@ -131,15 +132,26 @@ def _parts(
 def _dropped(assembly: Assembly) -> dict[str, Any] | None:
     if assembly.kept is None or assembly.rows is None:
         return None
-    return {"rows": assembly.rows - len(assembly.kept), "of": assembly.rows, "first": list(assembly.first)}
+    return {
+        "rows": assembly.rows - len(assembly.kept),
+        "of": assembly.rows,
+        "first": [_place(error) for error in assembly.first],
+    }
+
+
+def _place(error: DataError) -> dict[str, Any]:
+    """Where a mistake is, as plain data; of a file's path the name only, so that a record names no machine."""
+    file = None if error.file is None else PurePath(error.file).name
+    at = None if error.at is None else list(error.at)
+    return {"file": file, "line": error.line, "row": at, "column": error.column}
 
 
 def _notes(assembly: Assembly, what: str) -> tuple[str, ...]:
     dropped = _dropped(assembly)
     if dropped is None:
         return ()
-    more = dropped["rows"] - len(dropped["first"])
-    told = "; ".join(dropped["first"]) + (f"; and {more} more" if more else "")
+    more = dropped["rows"] - len(assembly.first)
+    told = "; ".join(error.message for error in assembly.first) + (f"; and {more} more" if more else "")
     return (f"left out {dropped['rows']} of {dropped['of']} {what}rows: {told}",)
 
 

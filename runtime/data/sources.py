@@ -170,7 +170,11 @@ class Catalogue:
         return homes[0]
 
     def _missing(self, column: str, need: str, what: str) -> DataError:
-        near = nearest(column.removesuffix("*"), self.columns)
+        inside = [name for name in self.columns if name.startswith(f"{column}/")]
+        if inside:
+            what = f"{column!r} is a group, and no column"
+        behind = next((name for name in self.columns if name.rpartition("/")[2] == column), None)
+        near = behind or next(iter(inside), None) or nearest(column.removesuffix("*"), self.columns)
         remedy = f"did you mean {near!r}? " if near else ""
         names = list(self.columns)
         told = ", ".join(names[:LISTED]) + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")

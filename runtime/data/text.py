@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError
-from .columns import Cells, Column
+from .columns import WANTED, Cells, Column
 
 TRUTHS = {"true": True, "false": False}
 LARGEST_WHOLE = 2**53
@@ -35,7 +35,7 @@ class TextColumn(Column):
     texts: Sequence[str]
     lines: Sequence[int]
 
-    def numbers(self) -> Cells:
+    def numbers(self, wanted: str = "number") -> Cells:
         texts = self.texts
         joined = "".join(texts)
         # Python reads 1_000 and full-width digits as numbers; a data file that holds them is more likely wrong.
@@ -58,7 +58,7 @@ class TextColumn(Column):
             if not np.isfinite(values[i]) or "_" in text or not text.isascii():
                 missing[i] = text.lower() in NOTHING
                 if not missing[i]:
-                    values[i] = self._number(i, text)
+                    values[i] = self._number(i, text, wanted)
             elif abs(values[i]) > LARGEST_WHOLE and text.lstrip("+-").isdigit():
                 raise self.wrong((i,), f"{text[:40]} is a whole number above 2^53", "no double holds it exactly")
         return Cells(values, missing if missing.any() else None)
@@ -78,11 +78,12 @@ class TextColumn(Column):
         line = None if at is None else self.lines[at[0]]
         return DataError(self.file, what, remedy, line, self.name, option=option)
 
-    def _number(self, place: int, text: str) -> float:
+    def _number(self, place: int, text: str, wanted: str) -> float:
         """The number in a field, which is not finite; DataError where there is none."""
         if _is_number(text):
             return float(text)
-        raise self.wrong((place,), f"{text[:40]!r} is not a number", _remedy(text))
+        what, remedy = WANTED[wanted]
+        raise self.wrong((place,), f"{text[:40]!r} {what}", remedy if wanted != "number" else _remedy(text, remedy))
 
 
 REMEDIES = (
@@ -99,11 +100,11 @@ REMEDIES = (
 """How a number is written that is none for us, and what to do about it."""
 
 
-def _remedy(text: str) -> str:
+def _remedy(text: str, plain: str) -> str:
     for pattern, remedy in REMEDIES:
         if re.fullmatch(pattern, text):
             return remedy.format(text.replace(",", "."))
-    return "write a number"
+    return plain
 
 
 def _is_number(text: str) -> bool:
@@ -191,6 +192,7 @@ def _header(file: str, header: list[str], line: int, delimiter: str) -> list[str
         for other, called in ((";", "semicolons"), ("\t", "tabs"), (",", "commas"), ("|", "bars")):
             if other in names[0] and other != delimiter:
                 wanted = "commas" if delimiter == "," else "tabs"
+                wanted += ", with decimal points" if other == ";" else ""
                 named = ", or let the file's name end in .tsv" if other == "\t" else ""
                 raise DataError(
                     file, f"the columns are separated by {called}", f"separate them by {wanted}{named}", line
