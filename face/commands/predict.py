@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,8 @@ DESCRIPTION = """\
 Compute the outputs of a model that `gradc train` has fitted, for new data. Only the inputs that the outputs
 need must be there. Standard output gets a CSV with a line for each row, or, where no output has rows, for each
 position of the axis that leads them all; an output with more axes has a column for each position, as in
-logits.0, logits.1. With -o FILE.npz every output is an array of its own. Noise that the outputs need is drawn
-from --seed."""
+logits.0, logits.1, called by their words where the data of the training had some, as in logits.cat. With
+-o FILE.npz every output is an array of its own. Noise that the outputs need is drawn from --seed."""
 
 EPILOG = """\
 examples:
@@ -84,7 +85,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         write_arrays(target, outputs)
         terminal.message(f"{target} written")
         return Outcome(result)
-    text = _csv(module, outputs)
+    text = _csv(module, outputs, taken.vocabularies)
     if target is None:
         return Outcome(result, text)
     write_text(target, text)
@@ -92,8 +93,11 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     return Outcome(result)
 
 
-def _csv(module: ModuleType, outputs: dict[str, npt.NDArray[Any]]) -> str:
-    """A line for each position of `_lines`; an output without that axis is repeated on each line."""
+def _csv(module: ModuleType, outputs: dict[str, npt.NDArray[Any]], vocabularies: Mapping[str, Sequence[str]]) -> str:
+    """A line for each position of `_lines`; an output without that axis is repeated on each line.
+
+    A column is called by its position along each other axis, or by its word, where the axis has a vocabulary.
+    """
     import numpy as np
 
     heads: list[str] = []
@@ -107,7 +111,10 @@ def _csv(module: ModuleType, outputs: dict[str, npt.NDArray[Any]]) -> str:
         else:
             array = array[None]
         places = list(np.ndindex(array.shape[1:]))
-        heads += [".".join((name, *map(str, place))) for place in places]
+        across = [vocabularies.get(axis.rstrip("'"), ()) for axis in axes if axis != down]
+        for place in places:
+            words = (words[i] if i < len(words) else str(i) for words, i in zip(across, place, strict=True))
+            heads.append(".".join((name, *words)))
         columns += [array[(slice(None), *place)].tolist() for place in places]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

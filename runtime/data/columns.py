@@ -172,7 +172,7 @@ def _gone(value: object) -> bool:
     )
 
 
-KINDS: tuple[tuple[Callable[[object], bool], object], ...] = (
+KINDS: tuple[tuple[Callable[[Any], bool], object], ...] = (
     (lambda value: isinstance(value, str | bytes), ""),
     (lambda value: isinstance(value, bool | np.bool_), False),
     (lambda value: isinstance(value, int | np.integer) and abs(value) < 2**63, 0),

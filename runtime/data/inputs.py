@@ -83,6 +83,7 @@ class Assembly:
             one = self._read(name, part)
             self._fit(one)
             one = self._cut(one)
+            self._refuse_holes(one)
             self._learn([one])
             self.inputs[name] = self._checked(one)
         except DataError:

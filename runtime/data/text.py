@@ -128,7 +128,7 @@ def read_text(path: Path, delimiter: str) -> list[Column]:
     lines: list[int] = []
     gaps: list[int] = []  # lines with nothing on them
     text = _decoded(path)
-    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
     last = 0
     try:
         for row in reader:
