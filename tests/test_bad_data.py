@@ -6,7 +6,9 @@ that there is. Nothing is written by a command that refuses its data.
 
 from __future__ import annotations
 
+import contextlib
 import io
+import random
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
+import gradc
 from gradc.__main__ import main
 from gradc.modules import compile_source
 
@@ -363,3 +366,46 @@ def test_a_file_that_may_not_be_read(
     monkeypatch.setattr(Path, "read_bytes", refused)
     assert main(words) == 1
     assert capsys.readouterr().err == "error: cannot read d.csv: Permission denied\n"
+
+
+DAMAGED: dict[str, Callable[[Path], Any]] = {
+    "d.csv": lambda path: path.write_text("t,y,k\n" + "".join(f"{i},{i / 7},w{i}\n" for i in range(20))),
+    "d.npz": lambda path: np.savez_compressed(path, t=np.arange(20), y=np.arange(20.0)),
+    "t.npy": lambda path: np.save(path, np.arange(20.0)),
+    "d.parquet": lambda path: pa.parquet.write_table(pa.table({"t": np.arange(20), "y": np.arange(20.0)}), path),
+    "d.arrow": lambda path: pa.feather.write_feather(
+        pa.table({"t": np.arange(20), "y": np.arange(20.0)}), path, compression="uncompressed"
+    ),
+    "d.h5": hdf5(t=np.arange(20), y=np.arange(20.0)).files["d.h5"],  # type: ignore[dict-item]
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_no_change_of_a_file_ends_in_a_traceback(name: str, place: Path) -> None:
+    """Bytes changed, put in, taken out and cut off at random: the data are read, or what is wrong is told."""
+    model = gradc.compile(MODELS["line"])
+    DAMAGED[name](place / name)
+    whole = (place / name).read_bytes()
+    chance = random.Random(name)
+    refused = 0
+    for _ in range(150):
+        data = bytearray(whole)
+        for _ in range(chance.choice((1, 1, 2, 5))):
+            at = chance.randrange(len(data))
+            change = chance.randrange(4)
+            if change == 0:
+                data[at] ^= 1 << chance.randrange(8)
+            elif change == 1:
+                data[at:at] = chance.randbytes(chance.randrange(1, 4))
+            elif change == 2:
+                del data[at : at + chance.randrange(1, 9)]
+            elif chance.random() < 0.3:
+                del data[max(at, 1) :]
+        # A file that is mapped is not written over.
+        (place / name).unlink()
+        (place / name).write_bytes(data)
+        with contextlib.suppress(gradc.DataError):
+            gradc.read_data(model, [place / name, {"y": np.zeros(20)}] if name == "t.npy" else place / name)
+            continue
+        refused += 1
+    assert refused > 30

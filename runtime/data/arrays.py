@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from functools import partial
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -20,6 +21,9 @@ from .columns import Array, ArrayColumn, Cells, Column, from_array
 
 PLAIN = "write it again with numpy.save or numpy.savez; objects are never read, since reading them runs code"
 BROKEN = "this is not a file of plain arrays, or a part of one"
+
+DAMAGED = (OSError, ValueError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
+"""What a damaged archive raises, wherever the damage is."""
 
 LARGE, RATIO = 2**30, 200
 """Bytes, and times what it is packed into: what is larger in both is not unpacked."""
@@ -48,6 +52,8 @@ def read_npz(path: Path) -> list[Column]:
     """The arrays of an archive, each read when it is used."""
     file = str(path)
     columns: list[Column] = []
+    with path.open("rb"):
+        pass
     try:
         with zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
@@ -62,9 +68,9 @@ def read_npz(path: Path) -> list[Column]:
                 if dtype.itemsize * _size(shape) > entry.file_size:
                     raise DataError(file, "this array ends early", "write the file again", column=name)
                 columns.append(ArrayColumn(file, name, partial(_packed, path, entry.filename, name)))
-    except (ValueError, EOFError, KeyError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, DataError):
-            raise
+    except DataError:
+        raise
+    except DAMAGED as error:
         raise DataError(file, BROKEN, PLAIN) from error
     if not columns:
         raise DataError(file, "there is no array in this file", "write it again with numpy.savez")
@@ -76,7 +82,7 @@ def _packed(path: Path, entry: str, name: str) -> Cells:
     try:
         with zipfile.ZipFile(path) as archive, archive.open(entry) as stream:
             array = npy.read_array(stream, allow_pickle=False)
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGED as error:
         what = "this array cannot be unpacked: the file is damaged"
         raise DataError(str(path), what, "copy it again", column=name) from error
     return from_array(str(path), name, array)
@@ -95,7 +101,10 @@ def _head(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, order and type, as an array's file begins. ValueError where it does not."""
     version = npy.read_magic(stream)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    found: tuple[tuple[int, ...], bool, np.dtype[Any]] = read(stream)
+    try:
+        found: tuple[tuple[int, ...], bool, np.dtype[Any]] = read(stream)
+    except (TokenError, SyntaxError, TypeError) as error:
+        raise ValueError(str(error)) from error
     return found
 
 

@@ -81,6 +81,11 @@ def _cells(chunks: Any, file: str, name: str) -> Cells:
     arrow, types = _pyarrow(file), _pyarrow(file, "types")
     if isinstance(chunks, arrow.Array):
         chunks = arrow.chunked_array([chunks])
+    try:
+        chunks.validate(full=True)
+    except arrow.ArrowException as error:
+        what = "this column cannot be read: the file is damaged"
+        raise DataError(file, what, "write it again", column=name) from error
     kind = chunks.type
     if isinstance(kind, arrow.BaseExtensionType):
         chunks = arrow.chunked_array([chunk.storage for chunk in chunks.chunks], kind.storage_type)

@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
+from .arrays import LARGE, RATIO
 from .columns import ArrayColumn, Cells, Column, from_array
+
+
+DAMAGED = (OSError, RuntimeError, KeyError, TypeError, ValueError, MemoryError)
+"""What the library raises for a damaged file, wherever the damage is."""
 
 
 def read_hdf5(path: Path) -> list[Column]:
@@ -25,12 +30,13 @@ def read_hdf5(path: Path) -> list[Column]:
 
     def visit(name: str, found: Any) -> None:
         if isinstance(found, h5py.Dataset):
-            names.append(name)
+            # A name that is no text is given as bytes.
+            names.append(name if isinstance(name, str) else ascii(name))
 
     try:
         with h5py.File(path, "r") as opened:
             opened.visititems(visit)
-    except (OSError, RuntimeError) as error:
+    except DAMAGED as error:
         raise DataError(file, "this is no HDF5 file, or a part of one", "write it again") from error
     if not names:
         raise DataError(file, "there is no dataset in this file", "store arrays as datasets")
@@ -46,10 +52,15 @@ def _dataset(path: Path, name: str) -> Cells:
         with h5py.File(path, "r") as opened:
             dataset = opened[name]
             if dataset.shape is None:
-                raise DataError(file, "this dataset is empty", "store numbers", column=name)
+                return Cells(np.empty(0))
+            if dataset.nbytes > LARGE and dataset.nbytes > RATIO * max(dataset.id.get_storage_size(), 1):
+                what = f"this dataset of {dataset.nbytes} bytes is stored in {dataset.id.get_storage_size()}"
+                raise DataError(file, what, "if it is meant, store it uncompressed", column=name)
             text = h5py.check_string_dtype(dataset.dtype)
             array = dataset.asstr()[()] if text is not None else dataset[()]
-    except (OSError, RuntimeError, UnicodeDecodeError) as error:
+    except DataError:
+        raise
+    except DAMAGED as error:
         what = "this dataset cannot be read: the file is damaged, or needs a filter that is not installed"
         raise DataError(file, what, "write it again", column=name) from error
     return from_array(file, name, np.asarray(array))
