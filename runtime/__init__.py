@@ -1,7 +1,15 @@
 """What happens after compilation: parameters, optimisers, the loop, data. It needs NumPy, and never the compiler."""
 
 from .data import Data, read_data
-from .errors import DataError, Diverged, NothingToDifferentiate, SeedMissing, SeveralObjectives, SparseGradient
+from .errors import (
+    BadCheckpoint,
+    DataError,
+    Diverged,
+    NothingToDifferentiate,
+    SeedMissing,
+    SeveralObjectives,
+    SparseGradient,
+)
 from .fit import Fit, fit
 from .optim import (
     ASGD,
@@ -38,6 +46,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "BadCheckpoint",
     "Data",
     "DataError",
     "Diverged",

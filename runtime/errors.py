@@ -148,6 +148,17 @@ class Diverged(ArithmeticError):
 
 
 @dataclass(eq=False)
+class BadCheckpoint(ValueError):
+    """A file that is not a whole checkpoint of this version."""
+
+    file: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.file} {self.what}"
+
+
+@dataclass(eq=False)
 class DataError(ValueError):
     """Data that cannot be read, or do not fit a model.
 

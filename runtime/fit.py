@@ -21,11 +21,11 @@ from .optim import SGD, Optimizer
 from .optim.clipping import bound, norm, parts, shrink
 from .parameter import Parameter
 from .row_sparse import RowSparse, joined
-from .schedules import LRScheduler
+from .schedules import LRScheduler, ReduceLROnPlateau
 from .session import Session
 
 Array = npt.NDArray[Any]
-After = Callable[..., None]
+After = Callable[..., bool | None]
 
 STRETCH = 64
 """Steps between looks at what is finite, in the loop that nobody watches. What goes wrong between two looks is found by
@@ -34,11 +34,15 @@ going back to the first and looking at each step."""
 
 @dataclass(frozen=True)
 class Fit:
-    """What a training gave: the flat vector, the loss of each epoch by objective, and the number of steps."""
+    """What a training gave: the flat vector, the loss of each epoch by objective, and the number of steps.
+
+    `validation` is what `validate` gave for each epoch, None without it.
+    """
 
     theta: Array
     history: Mapping[str, Array]
     steps: int
+    validation: Array | None = None
 
     @property
     def losses(self) -> Array:
@@ -56,19 +60,24 @@ def fit(
     start: int = 0,
     after: After | None = None,
     schedule: LRScheduler | None = None,
+    schedule_every: str = "epoch",
+    validate: Callable[[], float] | None = None,
     accumulate: int = 1,
     clip_norm: float | None = None,
     clip_value: float | None = None,
 ) -> Fit:
     """Train `epochs` times over the data, all rows a step or `batch` of them.
 
-    `schedule` is stepped after each epoch; one that looks at a metric is given the loss of the first objective. With
-    `accumulate` a step has the mean of the gradients of so many minibatches, weighted by their rows: for a loss that is
-    a mean over rows, the step of one large batch. Gradients are clipped by value, then by norm, before a step.
+    `schedule` is stepped after each epoch, or with `schedule_every` "step" each time that all objectives have taken a
+    step. One that looks at a metric is given what `validate` gives, the loss on rows that are held out, or without it
+    the loss of the first objective. With `accumulate` a step has the mean of the gradients of so many minibatches,
+    weighted by their rows: for a loss that is a mean over rows, the step of one large batch. Gradients are clipped by
+    value, then by norm, before a step.
 
-    `after(epoch, loss)` is called when an epoch is done, from 1, with a loss for each objective. The order of the rows
-    and the noise are functions of `seed` and of the epoch, or the step, alone; the last rows make a smaller batch. A
-    training that goes on with the vector and the optimiser's state of another, which did `start` epochs, is that
+    `after(epoch, loss)` is called when an epoch is done, from 1, with a loss for each objective, and with what
+    `validate` gave behind them; where it gives True the training ends. The order of the rows and the noise are
+    functions of `seed` and of the epoch, or the step, alone; the last rows make a smaller batch. A training that goes
+    on with the vector and the optimiser's and the schedule's state of another, which did `start` epochs, is that
     training without the break. Raises Diverged.
     """
     chosen = optimizer or SGD(session)
@@ -80,16 +89,33 @@ def fit(
         raise NothingToDifferentiate(None, tuple(session.module.OUTPUTS))
     rows = next(iter(session.objectives.values())).rows
     history = {name: np.empty(epochs) for name in session.objectives}
-    check(session, chosen, accumulate)
-    training = _Training(session, chosen, history, seed, start, after, schedule, (clip_norm, clip_value))
-    whole = batch is None or rows is None or batch >= rows
-    steps = training.full() if whole else training.minibatches(batch or 1, rows or 1, accumulate)
-    return Fit(session.theta.copy(), history, steps)
+    held = None if validate is None else np.empty(epochs)
+    check(session, chosen, accumulate, schedule if schedule_every == "step" else None)
+    by_epoch, by_step = (None, schedule) if schedule_every == "step" else (schedule, None)
+    clip = (clip_norm, clip_value)
+    training = _Training(session, chosen, history, held, seed, start, after, by_epoch, by_step, validate, clip)
+    places = cuts(rows, batch)
+    done = training.full() if len(places) < 2 else training.minibatches(places, accumulate)
+    steps = done * math.ceil(len(places) / accumulate) * len(session.objectives)
+    cut = {name: losses[:done] for name, losses in history.items()}
+    return Fit(session.theta.copy(), cut, steps, None if held is None else held[:done])
 
 
-def check(session: Session, optimizer: Optimizer, accumulate: int = 1) -> None:
+def cuts(rows: int | None, batch: int | None) -> list[slice]:
+    """The places of an epoch's minibatches in the order of the rows; one, of all, where there are no minibatches."""
+    if rows is None or batch is None or batch >= rows:
+        return [slice(0, rows)]
+    return [slice(start, min(start + batch, rows)) for start in range(0, rows, batch)]
+
+
+def check(session: Session, optimizer: Optimizer, accumulate: int = 1, stepped: LRScheduler | None = None) -> None:
     """Raises ValueError where the optimiser cannot take steps of several minibatches, of several objectives, or by
-    gradients that come by rows."""
+    gradients that come by rows.
+
+    `stepped` is the schedule of each step; ValueError where it looks at the loss of an epoch.
+    """
+    if isinstance(stepped, ReduceLROnPlateau):
+        raise ValueError("ReduceLROnPlateau looks at the loss of an epoch, and cannot be stepped after each step")
     optimizer.check_rows()
     if optimizer.evaluates and (accumulate > 1 or len(session.objectives) > 1):
         what = "minibatches" if accumulate > 1 else "objectives"
@@ -111,10 +137,13 @@ class _Training:
     session: Session
     optimizer: Optimizer
     history: dict[str, Array]
+    held: Array | None  # what `validate` gave
     seed: int
     start: int  # epochs done before
     after: After | None
-    schedule: LRScheduler | None
+    by_epoch: LRScheduler | None
+    by_step: LRScheduler | None
+    validate: Callable[[], float] | None
     clip: tuple[float | None, float | None]  # the most of a gradient's norm, and of its numbers
 
     def __post_init__(self) -> None:
@@ -172,20 +201,30 @@ class _Training:
         if most_norm is not None:
             shrink(found, norm(found), most_norm)
 
-    def done(self, epoch: int) -> None:
-        """What is due after an epoch, counted from 0."""
-        if self.schedule is not None:
-            self.schedule.epoch_done(float(next(iter(self.history.values()))[epoch]))
-        if self.after is not None:
-            self.after(epoch + 1, *(float(losses[epoch]) for losses in self.history.values()))
+    def stepped(self) -> None:
+        """What is due when all objectives have taken a step."""
+        if self.by_step is not None:
+            self.by_step.step()
+
+    def done(self, epoch: int) -> bool:
+        """What is due after an epoch, counted from 0; whether the training ends with it."""
+        losses = [float(losses[epoch]) for losses in self.history.values()]
+        watched = losses[0]
+        if self.validate is not None and self.held is not None:
+            watched = self.held[epoch] = self.validate()
+            losses.append(watched)
+        if self.by_epoch is not None:
+            self.by_epoch.epoch_done(watched)
+        return self.after is not None and self.after(epoch + 1, *losses) is True
 
     # --- full batch
 
     def full(self) -> int:
-        """All rows a step; the number of steps."""
+        """All rows a step; the number of epochs that were done."""
         session, epoch = self.session, 0
         one = len(session.objectives) == 1 and not (self.noise or self.states or session.sparse)
-        if one and self.after is None and self.schedule is None and not self.optimizer.evaluates:
+        alone = (self.after, self.by_epoch, self.by_step, self.validate) == (None,) * 4
+        if one and alone and not self.optimizer.evaluates:
             (losses,) = self.history.values()
             step = self._unwatched()
             while epoch < self.epochs:
@@ -199,9 +238,8 @@ class _Training:
                     self.watch = _Watch(session)
                     self._watched(epoch, stop)
                 epoch = stop
-        else:
-            self._watched(0, self.epochs)
-        return self.epochs * len(session.objectives)
+            return epoch
+        return self._watched(0, self.epochs)
 
     def _unwatched(self) -> Callable[[], float]:
         """A step of the one objective, which gives the loss; it is not finite, or the parameters, if anything was."""
@@ -233,8 +271,8 @@ class _Training:
 
         return plain
 
-    def _watched(self, first: int, stop: int) -> None:
-        """Steps with a look at the loss and the gradient of each."""
+    def _watched(self, first: int, stop: int) -> int:
+        """Steps with a look at the loss and the gradient of each; the epoch at which they end."""
         objectives = self.session.objectives
         for epoch in range(first, stop):
             with np.errstate(all="ignore"):
@@ -242,37 +280,42 @@ class _Training:
                     number = (self.start + epoch) * len(objectives) + turn
                     loss = self.history[name][epoch] = self.evaluate(name, objective, number, self.start + epoch)
                     self.move(name, objective, loss)
-            self.done(epoch)
+            self.stepped()
+            if self.done(epoch):
+                return epoch + 1
+        return stop
 
     # --- minibatches
 
-    def minibatches(self, batch: int, rows: int, accumulate: int) -> int:
-        """Some rows a step; the number of steps."""
-        session = self.session
+    def minibatches(self, places: Sequence[slice], accumulate: int) -> int:
+        """Some rows a step; the number of epochs that were done."""
+        session, rows = self.session, places[-1].stop
         names = list(session.objectives)
-        cuts = _Cuts(session, batch, rows)
-        groups = [cuts.places[i : i + accumulate] for i in range(0, len(cuts.places), accumulate)]
-        number = self.start * len(cuts.places) * len(names)
+        data = _Cuts(session, places)
+        groups = [places[i : i + accumulate] for i in range(0, len(places), accumulate)]
+        number = self.start * len(places) * len(names)
         for epoch in range(self.epochs):
-            cuts.shuffle(order(self.seed, self.start + epoch, rows))
+            data.shuffle(order(self.seed, self.start + epoch, rows))
             sums = dict.fromkeys(names, 0.0)
             for group in groups:
                 with np.errstate(all="ignore"):
                     for turn, name in enumerate(names):
                         numbers = range(number + turn, number + turn + len(group) * len(names), len(names))
-                        sums[name] += self.together(name, cuts, group, numbers, self.start + epoch)
+                        sums[name] += self.together(name, data, group, numbers, self.start + epoch)
+                self.stepped()
                 number += len(group) * len(names)
             for name, found in sums.items():
                 self.history[name][epoch] = found / rows
-            self.done(epoch)
-        return self.epochs * len(groups) * len(names)
+            if self.done(epoch):
+                return epoch + 1
+        return self.epochs
 
-    def together(self, name: str, cuts: _Cuts, group: Sequence[slice], numbers: Sequence[int], epoch: int) -> float:
+    def together(self, name: str, data: _Cuts, group: Sequence[slice], numbers: Sequence[int], epoch: int) -> float:
         """A step of one objective by the mean of the gradients of some minibatches; the sum of their rows' losses."""
         loss, seen = 0.0, 0
         gathered: dict[str, list[RowSparse]] = {}
         for place, number in zip(group, numbers, strict=True):
-            objective = cuts.bound(place)[name]
+            objective = data.bound(place)[name]
             size = place.stop - place.start
             one = self.evaluate(name, objective, number, epoch)
             loss += one * size
@@ -295,13 +338,13 @@ class _Training:
 
 
 class _Cuts:
-    """The minibatches of the data, in an order of the rows; `places` are theirs in that order."""
+    """The minibatches of the data at `places` of an order of the rows."""
 
-    def __init__(self, session: Session, batch: int, rows: int) -> None:
+    def __init__(self, session: Session, places: Sequence[slice]) -> None:
         module = session.module
         needed = {name for key in session.objectives for name in module.OBJECTIVES[key]["needs"]}
         tables = {name: table for of in (module.INPUTS, module.NOISE) for name, table in of.items()}
-        self._order = np.arange(rows)
+        self._order = np.arange(places[-1].stop)
         self._held: dict[int, slice] = {}
         self.whole = {
             name: np.asarray(session.data[name])
@@ -311,9 +354,8 @@ class _Cuts:
         self.along = {
             name: tables[name]["axes"].index(module.ROWS) for name in self.whole if module.ROWS in tables[name]["axes"]
         }
-        self.places = [slice(start, min(start + batch, rows)) for start in range(0, rows, batch)]
         self._bound: dict[int, tuple[dict[str, Array], dict[str, Any]]] = {}
-        for size in dict.fromkeys(place.stop - place.start for place in self.places):
+        for size in dict.fromkeys(place.stop - place.start for place in places):
             first = {
                 name: np.take(a, range(size), self.along[name]) if name in self.along else a
                 for name, a in self.whole.items()
