@@ -41,6 +41,10 @@ LENGTHS = {"CosineAnnealingLR": "T_max", "OneCycleLR": "total_steps"}
 """The option that is what is left of the training where it is not given."""
 
 
+EVERY = ("epoch", "step")
+"""How often a schedule is stepped."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """A class of the runtime, by its name, and its options; `at` is the epoch with which a schedule begins."""
@@ -75,8 +79,27 @@ def optimizer(word: str, given: Mapping[str, Any]) -> Choice:
     return Choice(name, options)
 
 
-def schedules(words: Sequence[str], epochs: int) -> list[Choice]:
-    """The schedules in their order; a length that is not said is what is left of the training."""
+def groups(words: Sequence[str], chosen: Choice) -> list[dict[str, Any]]:
+    """Groups of parameters with options of their own, PATTERN:option=value,…, as the optimiser takes them."""
+    from gradc.runtime import OPTIMIZERS
+
+    known = _known(OPTIMIZERS[chosen.name], ("session", "params"))
+    found = []
+    for word in words:
+        pattern, _, rest = word.partition(":")
+        if not pattern or not rest:
+            raise usage(f"--group {word!a} should name parameters and options, as in 'head.*:lr=0.1,weight_decay=0'")
+        options = _read(chosen.name, known, _pieces(rest))
+        try:
+            OPTIMIZERS[chosen.name].check({**chosen.options, **options})
+        except ValueError as error:
+            raise usage(f"--group {word!a}: {error}") from error
+        found.append({"params": pattern, **options})
+    return found
+
+
+def schedules(words: Sequence[str], steps: int, unit: str = "epochs") -> list[Choice]:
+    """The schedules in their order; a length that is not said is what is left of the `steps` of the training."""
     from gradc.runtime.schedules import SCHEDULES as CLASSES
 
     found = []
@@ -87,7 +110,7 @@ def schedules(words: Sequence[str], epochs: int) -> list[Choice]:
         at = options.pop("at", None)
         length = LENGTHS.get(name)
         if length is not None and length not in options and "epochs" not in options:
-            options[length] = max(1, epochs - (at or 0))
+            options[length] = max(1, steps - (at or 0))
         for key, option in known.items():
             if option.default is option.empty and key not in options:
                 raise usage(
@@ -95,7 +118,20 @@ def schedules(words: Sequence[str], epochs: int) -> list[Choice]:
                 )
         found.append(Choice(name, options, at))
     _in_order(found)
+    long_enough(found, steps, unit)
     return found
+
+
+def long_enough(found: Sequence[Choice], steps: int, unit: str) -> None:
+    """Raises Failure where a schedule ends before the training does."""
+    ends = [choice.at if choice.at is not None else steps for choice in found[1:]] + [steps]
+    for choice, end in zip(found, ends[: len(found)], strict=True):
+        if choice.name == "OneCycleLR":
+            length = choice.options.get("total_steps")
+            if length is None:
+                length = choice.options["epochs"] * choice.options.get("steps_per_epoch", 0)
+            if 0 < length < end - (choice.at or 0):
+                raise usage(f"the schedule onecycle ends after {length} {unit}, and the training has {steps}")
 
 
 def _in_order(found: Sequence[Choice]) -> None:
@@ -111,13 +147,18 @@ def _in_order(found: Sequence[Choice]) -> None:
         raise usage("the schedule plateau goes with no other")
 
 
-def made(session: Session, chosen: Choice, follow: Sequence[Choice]) -> tuple[Optimizer, LRScheduler | None]:
-    """The optimiser of the session, and its schedule."""
+def made(
+    session: Session, chosen: Choice, apart: Sequence[Mapping[str, Any]], follow: Sequence[Choice]
+) -> tuple[Optimizer, LRScheduler | None]:
+    """The optimiser of the session, with groups that have options of their own and one of the rest; its schedule."""
     from gradc.runtime import OPTIMIZERS
     from gradc.runtime.schedules import SCHEDULES as CLASSES
     from gradc.runtime.schedules import ChainedScheduler, SequentialLR
 
-    optimizer = OPTIMIZERS[chosen.name](session, **chosen.options)
+    try:
+        optimizer = OPTIMIZERS[chosen.name](session, params=_with_rest(session, apart), **chosen.options)
+    except ValueError as error:
+        raise usage(f"--group: {error}") from error
     several: list[LRScheduler] = []
     for choice in follow:
         make: Callable[..., LRScheduler] = CLASSES[choice.name]
@@ -131,11 +172,21 @@ def made(session: Session, chosen: Choice, follow: Sequence[Choice]) -> tuple[Op
     return optimizer, SequentialLR(optimizer, several, begins) if begins else ChainedScheduler(several, optimizer)
 
 
+def _with_rest(session: Session, apart: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]] | None:
+    """The groups, and behind them that of the parameters which none of them names."""
+    from gradc.runtime.optim.base import named
+
+    if not apart:
+        return None
+    there = named(session.parameters, [group["params"] for group in apart])
+    return [*apart, *([{"params": "*"}] if len(there) < len(session.parameters) else [])]
+
+
 # ------------------------------------------------------------------------------------------------------------ words
 
 
 def _parts(word: str, names: Mapping[str, str], what: str) -> tuple[str, list[tuple[str, str | None]]]:
-    """The class that the word names, and the options behind it; what has no `=` may go on with a list."""
+    """The class that the word names, and the options behind it."""
     short, _, rest = word.partition(":")
     by_any = {key.lower(): value for key, value in (*names.items(), *((v, v) for v in names.values()))}
     name = by_any.get(short.lower())
@@ -143,6 +194,11 @@ def _parts(word: str, names: Mapping[str, str], what: str) -> tuple[str, list[tu
         near = nearest(short.lower(), by_any)
         there = f"there are {', '.join(names)}"
         raise usage(f"there is no {what} {short!a}", f"did you mean {near}? {there}" if near else there)
+    return name, _pieces(rest)
+
+
+def _pieces(rest: str) -> list[tuple[str, str | None]]:
+    """The options of a word; what has no `=` may go on with a list."""
     pieces: list[tuple[str, str | None]] = []
     for part in rest.split(",") if rest else ():
         key, equals, value = part.partition("=")
@@ -152,7 +208,7 @@ def _parts(word: str, names: Mapping[str, str], what: str) -> tuple[str, list[tu
             pieces[-1] = (pieces[-1][0], f"{pieces[-1][1]},{part.strip()}")
         else:
             pieces.append((key.strip(), None))
-    return name, pieces
+    return pieces
 
 
 def _known(of: type[Any], without: Sequence[str]) -> dict[str, inspect.Parameter]:

@@ -35,6 +35,6 @@ class Failure(Exception):
         return self.message
 
 
-def usage(message: str, help: str | None = None) -> Failure:
+def usage(message: str, help: str | None = None, details: Mapping[str, object] | None = None) -> Failure:
     """A command line that does not say what to do."""
-    return Failure("usage", message, help, status=USAGE)
+    return Failure("usage", message, help, details or {}, status=USAGE)

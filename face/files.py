@@ -9,7 +9,7 @@ import os
 import stat
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -27,8 +27,11 @@ def write_text(path: Path, text: str) -> None:
     replace(path, lambda file: file.write(text.encode()))
 
 
-def replace(path: Path, fill: Callable[[BinaryIO], object]) -> None:
-    """The file that `fill` writes, put in place of `path` in one step."""
+def replace(path: Path, fill: Callable[[BinaryIO], object], keep: Path | None = None) -> None:
+    """The file that `fill` writes, put in place of `path` in one step, and there even if the machine stops after it.
+
+    What was there before goes to `keep`, once the new file is whole.
+    """
     refuse_special(path)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
@@ -41,11 +44,32 @@ def replace(path: Path, fill: Callable[[BinaryIO], object]) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(_mode(path))
+        if keep is not None and path.exists():
+            path.replace(keep)
         temporary.replace(path)
+        _settle(path.parent)
     except OSError as error:
         raise cannot(f"write {path}", error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _settle(folder: Path) -> None:
+    """Have the names in a folder on the disk; on Windows a folder cannot be opened, and nothing is done."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sweep(folder: Path, names: Iterable[str]) -> None:
+    """Remove what `replace` has left of files of these names where the machine stopped in the middle."""
+    for name in names:
+        for path in folder.glob(f".{name}.????????.tmp"):
+            path.unlink(missing_ok=True)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, npt.ArrayLike]) -> None:

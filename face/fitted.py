@@ -1,29 +1,31 @@
-"""What a training leaves in its folder, written and read back.
+"""The folder of a training read back, for those who predict with it.
 
-The folder holds the module, `parameters.npz` (each parameter and state under its name, as the model sees it),
-`losses.csv` and `run.json`. Each file appears whole or not at all. A module that is read back is walked against the
-compiler's allow-list before it runs, and must be the one that `run.json` names.
+Takes a folder; gives the module, the parameters and run.json. A module that is read back is walked against the
+compiler's allow-list before it runs, and must be the one that was trained. What else is in the folder, and how it is
+written, is in `runs`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from gradc.failures import Failure
-from gradc.files import cannot, refuse_foreign, refuse_special, write_arrays, write_text
+from gradc.files import cannot
 from gradc.modules import load
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-SCHEMA = 1
+SCHEMA = 2
 """Of run.json; it changes when a field changes its meaning or goes."""
+
+RUN, PARAMETERS = "run.json", "parameters.npz"
 
 MOST = 100_000_000
 """Bytes of a module or a run.json that are read."""
@@ -38,52 +40,27 @@ class Fitted:
     run: Mapping[str, Any]
 
 
-def prepare(folder: Path, module: str) -> None:
-    """Make the folder, and be sure before a long training that the files can be written there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot(f"make the folder {folder}", error) from error
-    refuse_foreign(folder / module, force=False)
-    for name in ("parameters.npz", "losses.csv", "run.json"):
-        refuse_special(folder / name)
-
-
-def save(
-    folder: Path,
-    module: tuple[str, str],
-    parameters: Mapping[str, npt.NDArray[Any]],
-    losses: Mapping[str, Sequence[float]],
-    run: Mapping[str, Any],
-) -> None:
-    """Write everything; `module` is its file's name and its text, `losses` has a column for each objective.
-
-    run.json goes last: it vouches for the rest.
-    """
-    name, text = module
-    write_text(folder / name, text)
-    write_arrays(folder / "parameters.npz", parameters)
-    rows = zip(*losses.values(), strict=True)
-    lines = [",".join(["epoch", *losses]), *(",".join([str(i), *map(repr, row)]) for i, row in enumerate(rows, 1))]
-    write_text(folder / "losses.csv", "".join(f"{line}\n" for line in lines))
-    whole = {"schema": SCHEMA, **run, "module": name, "module_sha256": _digest(text)}
-    write_text(folder / "run.json", json.dumps(whole, indent=2, allow_nan=False) + "\n")
-
-
 def read(folder: Path) -> Fitted:
     """Read a folder back. Failure where something is missing, changed or not what gradc writes."""
+    run = _run(folder)
+    module, _ = module_of(folder / str(run["module"]), str(run["module_sha256"]))
+    if run.get("status") == "running" and not (folder / PARAMETERS).exists():
+        raise Failure("file", f"the training in {folder} is not done", "gradc train --resume goes on with it")
+    return Fitted(module, read_parameters(folder / PARAMETERS), run)
+
+
+def module_of(path: Path, digest: str) -> tuple[ModuleType, str]:
+    """The module in a file, and its text. Failure where it is not the one of that digest, or none of ours."""
     from gradc.compiler.emit.allowed import Refused, verify
 
-    run = _run(folder)
-    path = folder / str(run["module"])
-    text = _text(path)
-    if _digest(text) != run["module_sha256"]:
+    text = text_of(path)
+    if digest_of(text) != digest:
         raise Failure("file", f"{path} is not the module that was trained", "train again, or restore it")
     try:
         verify(text)
     except (Refused, SyntaxError, ValueError, RecursionError) as error:
         raise Failure("file", f"{path} is not a module that gradc writes, and is not run") from error
-    return Fitted(load(text, path.stem), read_parameters(folder / "parameters.npz"), run)
+    return load(text, path.stem), text
 
 
 def read_parameters(path: Path) -> dict[str, npt.NDArray[Any]]:
@@ -104,9 +81,9 @@ def read_parameters(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def _run(folder: Path) -> Mapping[str, Any]:
-    path = folder / "run.json"
+    path = folder / RUN
     try:
-        run = json.loads(_text(path))
+        run = json.loads(text_of(path))
     except (ValueError, RecursionError) as error:
         raise Failure("file", f"{path} is not JSON") from error
     wanted = ("module", "module_sha256")
@@ -117,7 +94,8 @@ def _run(folder: Path) -> Mapping[str, Any]:
     return run
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """What a file of text holds."""
     try:
         with path.open("rb") as file:
             return file.read(MOST).decode()
@@ -127,5 +105,6 @@ def _text(path: Path) -> str:
         raise Failure("file", f"{path} is not a text") from error
 
 
-def _digest(text: str) -> str:
+def digest_of(text: str) -> str:
+    """The SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()

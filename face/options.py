@@ -12,9 +12,10 @@ from pathlib import Path
 DTYPES = ("float64", "float32")
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
+def add_model(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """The model's file."""
-    parser.add_argument("model", type=Path, metavar="MODEL", help="the .model file")
+    number = {} if required else {"nargs": "?"}
+    parser.add_argument("model", type=Path, metavar="MODEL", help="the .model file", **number)
 
 
 def add_compiling(parser: argparse.ArgumentParser, dtype: bool = True) -> None:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol, TextIO
+from typing import Any, TextIO
 
+Tell = Callable[[Mapping[str, Any]], None]
+"""Takes what is known of an epoch: its number as "epoch", and numbers by name, None for one that is not finite."""
 
-class Progress(Protocol):
-    """What a training tells of itself."""
+BETWEEN = 60.0
+"""Seconds after which there is a line where the epochs are long."""
 
-    def __call__(self, epoch: int, *losses: float) -> None: ...
+REDRAWN = 0.1
+"""Seconds between looks of the bar at the training."""
 
 
 def colored(choice: str, stream: TextIO, environment: Mapping[str, str]) -> bool:
@@ -48,43 +52,59 @@ class Terminal:
         print(text, file=sys.stderr, flush=True)
 
     @contextmanager
-    def progress(self, epochs: int, names: Sequence[str] = ("loss",)) -> Iterator[Progress]:
-        """A bar on a terminal; elsewhere about ten lines of epoch and loss. Call it after each epoch, from 1.
+    def progress(self, epochs: int, without: Collection[str] = ()) -> Iterator[Tell]:
+        """A bar on a terminal; elsewhere about ten lines, and more where epochs are long. Call it after each epoch.
 
-        `names` are what the losses are called, in the order in which they are told.
+        Numbers whose names are in `without` are not told.
         """
         if self.interactive and not self.json:
-            with _bar(epochs, names, self.color) as bar:
+            with _bar(epochs, without, self.color) as bar:
                 yield bar
             return
         every = max(epochs // 10, 1)
         width = len(str(epochs))
+        told_at = time.monotonic()
 
-        def line(epoch: int, *losses: float) -> None:
-            if epoch % every == 0 or epoch == epochs:
-                told = (f"{name} {_shown(loss)}" for name, loss in zip(names, losses, strict=True))
-                self.message("  ".join([f"epoch {epoch:>{width}}", *told]))
+        def line(entry: Mapping[str, Any]) -> None:
+            nonlocal told_at
+            epoch, now = entry["epoch"], time.monotonic()
+            if epoch % every == 0 or epoch == epochs or now - told_at > BETWEEN:
+                told_at = now
+                self.message("  ".join([f"epoch {epoch:>{width}}", *_numbers(entry, without, _shown)]))
 
         yield line
 
 
+def _numbers(entry: Mapping[str, Any], without: Collection[str], shown: Callable[[float], str]) -> Iterator[str]:
+    for name, value in entry.items():
+        if name != "epoch" and name not in without:
+            yield f"{name} {'not finite' if value is None else shown(value)}"
+
+
 def _shown(loss: float) -> str:
-    return f"{loss:.6f}" if 1e-3 <= abs(loss) < 1e6 else f"{loss:.6e}"
+    return f"{loss:.6f}" if 1e-3 <= abs(loss) < 1e6 or loss == 0 else f"{loss:.6e}"
 
 
 @contextmanager
-def _bar(epochs: int, names: Sequence[str], color: bool) -> Iterator[Progress]:
+def _bar(epochs: int, without: Collection[str], color: bool) -> Iterator[Tell]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(file=sys.stderr, no_color=not color, highlight=False)
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[losses]}"), TimeRemainingColumn())
-    with Bar(*columns, console=console) as bar:
-        task = bar.add_task("training", total=epochs, losses="")
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[numbers]}"), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task, started, drawn_at = bar.add_task("training", total=epochs, numbers=""), False, 0.0
 
-        def advance(epoch: int, *losses: float) -> None:
-            told = "  ".join(f"{name} {loss:.6g}" for name, loss in zip(names, losses, strict=True))
-            bar.update(task, completed=epoch, losses=told)
+        def advance(entry: Mapping[str, Any]) -> None:
+            nonlocal started, drawn_at
+            now = time.monotonic()
+            if not started and entry["epoch"] > 1:
+                # A training that goes on has done the epochs before in another run: they say nothing of the time.
+                bar.reset(task, completed=entry["epoch"] - 1)
+            started = True
+            if now - drawn_at > REDRAWN or entry["epoch"] == epochs:
+                drawn_at = now
+                numbers = "  ".join(_numbers(entry, without, lambda value: f"{value:.6g}"))
+                bar.update(task, completed=entry["epoch"], numbers=numbers)
 
         yield advance

@@ -24,12 +24,21 @@ PUBLISHED = "39.538250 18.696901 12.456582 10.581183 10.017575 9.848182 9.797276
 
 
 def train(folder: Path, *more: str, model: Path = MODEL, data: Path = DATA) -> int:
-    return main(["train", str(model), "--data", str(data), "--out", str(folder), *more])
+    return main(["train", str(model), "--data", str(data), "--out", str(folder), "--no-plots", *more])
+
+
+def metrics(folder: Path) -> list[dict[str, float]]:
+    with (folder / "metrics.jsonl").open() as file:
+        return [json.loads(line) for line in file]
 
 
 def losses(folder: Path) -> list[float]:
-    with (folder / "losses.csv").open() as file:
-        return [float(row["loss"]) for row in csv.DictReader(file)]
+    return [line["loss"] for line in metrics(folder)]
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
 @pytest.mark.parametrize(
@@ -49,8 +58,10 @@ def test_the_thermometer(
     assert losses(tmp_path / "fitted")[99::100] == pytest.approx(expected, abs=near)
     run = json.loads((tmp_path / "fitted" / "run.json").read_text())
     assert (run["status"], run["epochs"], run["lr"], run["seed"]) == ("done", 1000, 0.01, 0)
-    assert sorted(path.name for path in (tmp_path / "fitted").iterdir()) == [
-        "losses.csv",
+    assert list(files(tmp_path / "fitted")) == [
+        "checkpoints/before.checkpoint",
+        "checkpoints/last.checkpoint",
+        "metrics.jsonl",
         "parameters.npz",
         "run.json",
         "thermometer.py",
@@ -81,8 +92,7 @@ def test_equal_runs_leave_equal_bytes(tmp_path: Path) -> None:
     more = ("--epochs", "5", "--batch", "4", "--lr", "1e-3", "--momentum", "0.9", "--nesterov")
     assert train(tmp_path / "a", *more) == 0
     assert train(tmp_path / "b", *more) == 0
-    for path in (tmp_path / "a").iterdir():
-        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+    assert files(tmp_path / "a") == files(tmp_path / "b")
     assert train(tmp_path / "c", *more, "--seed", "1") == 0
     assert losses(tmp_path / "c") != losses(tmp_path / "a")
 
@@ -405,16 +415,14 @@ def test_two_objectives_are_told_by_name(tmp_path: Path, capsys: pytest.CaptureF
     told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("epoch")]
     assert len(told) == 10
     assert all(re.fullmatch(r"epoch +\d+  judge \d\.\d{6}  forge \d\.\d{6}", line) for line in told)
-    with (tmp_path / "a" / "losses.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["epoch", "judge", "forge"]
+    rows = metrics(tmp_path / "a")
+    assert list(rows[0]) == ["epoch", "judge", "forge", "lr"]
     assert len(rows) == 20
     run = json.loads((tmp_path / "a" / "run.json").read_text())
     assert (run["objective"], run["loss"], run["epochs_done"]) == (None, None, 20)
-    assert run["losses"] == {name: float(rows[-1][name]) for name in ("judge", "forge")}
+    assert run["losses"] == {name: rows[-1][name] for name in ("judge", "forge")}
     assert train(tmp_path / "b", *more, model=model, data=data) == 0
-    for path in (tmp_path / "a").iterdir():
-        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+    assert files(tmp_path / "a") == files(tmp_path / "b")
     capsys.readouterr()
     drawn = []
     for seed in ("1", "1", "2"):

@@ -1,12 +1,16 @@
 """`gradc train`: compile a model and fit its parameters to data.
 
-The folder that it writes holds the module, `parameters.npz`, `losses.csv` and `run.json` with every option as it was
-resolved: all that `gradc predict` needs, and all that is needed to repeat the run.
+Takes a model, data and options; writes the folder of a run, in which everything stands that `gradc predict` needs, that
+is needed to repeat the run, and that is needed to go on with it. The loop is in `training`, the folder in `runs`; here
+the words of the command line become what they take.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -23,39 +27,67 @@ from gradc.terminal import Terminal
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from gradc.data import Data
+    from gradc.runs import Saved
+    from gradc.training import Line, Plan, Training
+
 SUMMARY = "compile a model and train it on data"
 
 DESCRIPTION = """\
 Compile a model and fit its parameters to data by gradient descent. Optimisers and schedules are PyTorch's, with
 their names, options and defaults. The loss is shown as it goes, the fitted parameters at the end. Several
-objectives take their steps in turn, each with its own loss. DIR receives the module, parameters.npz, losses.csv and
-run.json; a training that is interrupted or diverges saves the last good parameters there too."""
+objectives take their steps in turn, each with its own loss. DIR receives the module, parameters.npz, run.json,
+metrics.jsonl, the loss curve and checkpoints. A training that was broken off in any way, and one that shall be
+longer, goes on bit for bit with --resume: DIR knows the options."""
 
 EPILOG = """\
 examples:
   gradc train thermometer.model --data thermometer.csv --epochs 1000 --lr 1e-2 --out fitted
   gradc train digits.model --data train.npz --epochs 20 --batch 50 --lr 0.1 --momentum 0.9 --out fitted
   gradc train digits.model --data train.npz --optimizer adamw:betas=0.9,0.99 --schedule cosine --out fitted
+  gradc train digits.model --data train.npz --lr 0.1 --group 'fc2.*:lr=0.5,weight_decay=0' --out fitted
   gradc train logistic.model --data loans.csv --map x=income,debt,age,savings --map y=repaid --out fitted
   gradc train transfer.model --data train.npz --from body.npz --lr 0.5 --out fitted
+  gradc train --out fitted --resume                     go on where it was broken off
+  gradc train --out fitted --resume --epochs 2000       go on for longer
 
 optimisers: sgd, asgd, adadelta, adagrad, adam, adamw, adamax, nadam, radam, rmsprop, rprop, lbfgs
 schedules: step, multistep, constant, linear, exponential, polynomial, cosine, restarts, cyclic, onecycle, plateau
-The options of each are those of torch.optim and torch.optim.lr_scheduler; docs/optimisers.md has them."""
+The options of each are those of torch.optim and torch.optim.lr_scheduler; docs/optimisers.md has them, and
+docs/runs.md says what DIR holds."""
 
 SHOWN = 8
 """Numbers of a parameter that are printed; of a larger one, its shape and range."""
 
+EPOCHS = 100
+
+CHECKPOINTS = 20
+"""Regular checkpoints of a training, where nothing else is said."""
+
+OF_A_CALL = frozenset("out resume force json color traceback run command default_of".split())
+"""What a call of the command says of itself, and not of the run."""
+
+MAY_CHANGE = frozenset("model data epochs checkpoint_every tensorboard no_plots".split())
+"""Options that may be others when a run goes on; what the model and the data hold may not."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `train`."""
-    options.add_model(parser)
+    options.add_model(parser, required=False)
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="the folder to write; made where missing"
     )
-    options.add_data(parser)
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run in DIR, or begin it where it has not begun; what is not given is as it was",
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="begin anew in a folder whose training was broken off, and lose that"
+    )
+    options.add_data(parser, required=False)
     group = parser.add_argument_group("training")
-    group.add_argument("--epochs", type=options.positive, default=100, help="passes over the data (default: 100)")
+    group.add_argument("--epochs", type=options.positive, help=f"passes over the data (default: {EPOCHS})")
     group.add_argument("--batch", type=options.positive, help="rows of a minibatch (default: all rows)")
     group.add_argument(
         "--optimizer",
@@ -76,12 +108,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--weight-decay", type=options.not_negative, metavar="DECAY", help="(default: 0; 1e-2 for adamw)"
     )
     group.add_argument(
+        "--group",
+        action="append",
+        default=[],
+        metavar="PATTERN:OPTION=VALUE,...",
+        help="other options of the optimiser for the parameters with such names, as 'head.*:lr=0.1,weight_decay=0'; "
+        "may be given several times",
+    )
+    group.add_argument(
         "--schedule",
         action="append",
         default=[],
         metavar="NAME[:OPTION=VALUE,...]",
         help="how the rate changes from epoch to epoch, as step:step_size=30; given several times, they act together, "
         "or one after another where each but the first says when it begins, as cosine:T_max=45,at=5",
+    )
+    group.add_argument(
+        "--schedule-step",
+        action="store_true",
+        help="step the schedules after each step of the optimiser, as onecycle and cyclic are meant to be",
     )
     group.add_argument(
         "--clip-norm", type=options.not_negative, metavar="MOST", help="scale a gradient of a larger norm to this one"
@@ -106,139 +151,315 @@ def configure(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--from", type=Path, dest="start", metavar="FILE", help="initial values of the parameters that this .npz names"
     )
+    group = parser.add_argument_group("the run")
+    group.add_argument(
+        "--patience",
+        type=options.positive,
+        metavar="K",
+        help="end when the loss has not become lower for K epochs: that on the rows for validation, where there are "
+        "some",
+    )
+    group.add_argument(
+        "--min-delta",
+        type=options.not_negative,
+        default=0.0,
+        metavar="D",
+        help="by how much a loss is lower, for --patience (default: 0)",
+    )
+    group.add_argument(
+        "--checkpoint-every",
+        type=options.positive,
+        metavar="N",
+        help=f"epochs between checkpoints (default: a {CHECKPOINTS}th of them); where epochs are long there are more",
+    )
+    group.add_argument("--tensorboard", action="store_true", help="write event files for TensorBoard too")
+    group.add_argument("--no-plots", action="store_true", help="draw no loss curve")
     options.add_compiling(parser)
+    parser.set_defaults(default_of=parser.get_default)
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
-    """Compile, read, train, save."""
-    chosen_optimizer = choices.optimizer(arguments.optimizer, _given(arguments))
-    follow = choices.schedules(arguments.schedule, arguments.epochs)
-    source = read(arguments.model)
-    chosen = compiler_options(arguments)
-    compiled = compile_source(source, chosen)
-    name = source.name.removesuffix(".model")
-    module = load(compiled.module, name)
+    """Compile or read back, train, save."""
+    from gradc import board, curves, runs
+
+    saved = runs.load(arguments.out) if arguments.resume else None
+    if saved is not None:
+        arguments = _as_it_was(arguments, saved)
+        terminal.message(f"warning: {saved.damaged}; the checkpoint before it is taken") if saved.damaged else None
+    elif arguments.model is None or not arguments.data:
+        what = "MODEL" if arguments.model is None else "--data"
+        nothing = f"{arguments.out} has no checkpoint to go on from" if arguments.resume else "a training needs both"
+        raise usage(f"{what} is missing", f"{nothing}: give MODEL and --data")
+    if arguments.tensorboard:
+        board.require()
+    epochs = arguments.epochs or EPOCHS
+    optimizer = choices.optimizer(arguments.optimizer, _given(arguments))
+    apart = choices.groups(arguments.group, optimizer)
+    follow = None if arguments.schedule_step else choices.schedules(arguments.schedule, epochs)
+    module, text, name = _module(arguments, saved)
     if not module.OBJECTIVES:
-        raise Failure("data", f"{source.name} has no objective, and nothing to train")
+        raise Failure("data", f"{module.MODEL} has no objective, and nothing to train")
     if not any(entry["over"] for entry in module.OBJECTIVES.values()):
         raise usage("every parameter is frozen, and there is nothing to train", "let --freeze name fewer")
-    # One loss goes by that name, several by the names of their objectives.
-    titles = {key: key if len(module.OBJECTIVES) > 1 else "loss" for key in module.OBJECTIVES}
-    needed = {name for entry in module.OBJECTIVES.values() for name in entry["needs"]}
 
-    import numpy as np
-
-    from gradc import fitted
     from gradc.data import take
-    from gradc.runtime import Diverged, Session, fit
-    from gradc.runtime.fit import check
+    from gradc.runtime import Session
+    from gradc.runtime.environment import changes, environment
+    from gradc.runtime.fit import check, cuts
+    from gradc.training import Plan, Training
 
+    needed = {name for entry in module.OBJECTIVES.values() for name in entry["needs"]}
     taken = take(module, arguments, [name for name in module.INPUTS if name in needed])
     for note in taken.notes:
         terminal.message(note)
+    if saved is not None:
+        _same_data(taken, saved, arguments.out)
     data = taken.inputs
-    file = f"{name}.py"
     try:
-        theta = module.initial(data, arguments.seed)
-        if arguments.start is not None:
+        theta = module.initial(data, arguments.seed) if saved is None else saved.state["theta"]
+        if saved is None and arguments.start is not None:
             theta = module.pack(_start(arguments.start, module.unpack(theta, data)), data)
         session = Session(module, data, theta)
+        rows = _rows(module, data)
+        if follow is None:
+            steps = epochs * math.ceil(len(cuts(rows, arguments.batch)) / arguments.accumulate)
+            follow = choices.schedules(arguments.schedule, steps, "steps")
+        made, schedule = choices.made(session, optimizer, apart, follow)
+        plan = Plan(
+            epochs=epochs,
+            batch=arguments.batch,
+            seed=arguments.seed,
+            accumulate=arguments.accumulate,
+            clip_norm=arguments.clip_norm,
+            clip_value=arguments.clip_value,
+            schedule_every="step" if arguments.schedule_step else "epoch",
+            patience=arguments.patience,
+            min_delta=arguments.min_delta,
+            checkpoint_every=arguments.checkpoint_every or math.ceil(epochs / CHECKPOINTS),
+        )
+        # One loss goes by that name, several by the names of their objectives.
+        titles = {key: key if len(module.OBJECTIVES) > 1 else "loss" for key in module.OBJECTIVES}
+        folder = runs.RunFolder(arguments.out, f"{name}.py")
+        now = {"gradc": VERSION, **environment()}
+        before = [] if saved is None else saved.state["environments"]
+        head = {
+            "arguments": {key: _told(value) for key, value in vars(arguments).items() if key not in OF_A_CALL},
+            "run": _record(arguments, module, taken, optimizer, apart, follow, plan, rows)
+            if saved is None
+            else {**saved.state["run"], "epochs": epochs, "checkpoint_every": plan.checkpoint_every},
+            "module": folder.module,
+            "module_sha256": hashlib.sha256(text.encode()).hexdigest(),
+            "environments": before if before and before[-1] == now else [*before, now],
+        }
+        training = Training(session, made, schedule, plan, titles, taken.held_out, folder, head)
     except module.DataError as error:
         raise Failure("data", str(error)) from error
-    optimizer, schedule = choices.made(session, chosen_optimizer, follow)
     try:
-        check(session, optimizer, arguments.accumulate)
+        check(session, made, arguments.accumulate, schedule if arguments.schedule_step else None)
     except ValueError as error:
         raise usage(str(error)) from error
-    settings = chosen_optimizer.options
-    fitted.prepare(arguments.out, file)
-    rows = _rows(module, data)
-    count = sum(parameter.value.size for parameter in session.parameters.values())
-    sizes = [_counted(count, "number"), _counted(len(module.PARAMETERS), "parameter")]
-    of_rows = "" if rows is None else f", {_counted(rows, 'row')}"
-    terminal.message(f"training {name}: {' in '.join(sizes)}{of_rows}")
-    losses: dict[str, list[float]] = {title: [] for title in titles.values()}
-    good = session.theta.copy()
-    status, failures = OK, []
-
-    def epochs_done() -> int:
-        return len(next(iter(losses.values())))
-
-    def diverged(message: str, step: int | None, parameter: str | None) -> Failure:
-        help = f"the last good parameters are in {arguments.out}; try a smaller --lr than {settings['lr']:g}"
-        return Failure("diverged", message, help, {"step": step, "parameter": parameter, "epochs": epochs_done()})
-
+    if saved is not None:
+        training.restore(saved.state)
+        if epochs < training.epoch:
+            raise usage(f"{training.epoch} epochs are done, and --epochs asks for {epochs}")
+    folder.prepare(force=arguments.force or saved is not None)
+    for change in changes(before[-1], now) if before else ():
+        terminal.message(f"warning: {change}: the numbers may differ in their last digits")
+    if not arguments.no_plots and not curves.available():
+        terminal.message(f"note: {curves.MISSING}")
+    terminal.message(_what_begins(training, name, rows))
+    if saved is None:
+        folder.begin(text, _whole(training, head, runs.RUNNING))
+    else:
+        folder.go_on(saved, _whole(training, head, runs.RUNNING))
     try:
-        with terminal.progress(arguments.epochs, tuple(losses)) as progress:
+        status, failure = _train(training, terminal, arguments)
+    finally:
+        folder.close()
+    parameters = module.unpack(training.chosen, data)
+    folder.save(parameters)
+    if not arguments.no_plots and curves.available() and training.epoch:
+        curves.draw(arguments.out, list(titles.values()), training.best)
+    record = _whole(training, head, {OK: "done", FAILED: "diverged", INTERRUPTED: "interrupted"}[status])
+    folder.describe(record)
+    values = {key: value.tolist() for key, value in parameters.items() if value.size <= SHOWN}
+    result = {**record, "out": str(arguments.out), "parameters": values}
+    return Outcome(result, _shown(parameters), status, [] if failure is None else [failure])
 
-            def after(epoch: int, *found: float) -> None:
-                for history, loss in zip(losses.values(), found, strict=True):
-                    history.append(loss)
-                if np.isfinite(session.theta).all():
-                    np.copyto(good, session.theta)
-                progress(epoch, *found)
 
-            done = fit(
-                session,
-                optimizer,
-                epochs=arguments.epochs,
-                batch=arguments.batch,
-                seed=arguments.seed,
-                after=after,
-                schedule=schedule,
-                accumulate=arguments.accumulate,
-                clip_norm=arguments.clip_norm,
-                clip_value=arguments.clip_value,
+def _train(training: Training, terminal: Terminal, arguments: argparse.Namespace) -> tuple[int, Failure | None]:
+    """The training, with those who look on."""
+    from gradc.board import Board
+
+    quiet = () if training.schedule is not None else training.rates
+    with terminal.progress(training.plan.epochs, quiet) as progress:
+        training.told.append(progress)
+        if not arguments.tensorboard:
+            return training.run()
+        written = Board(arguments.out)
+        training.told.append(written)
+        try:
+            return training.run()
+        finally:
+            written.close()
+
+
+# ------------------------------------------------------------------------------------------------------- a run again
+
+
+def _as_it_was(arguments: argparse.Namespace, saved: Saved) -> argparse.Namespace:
+    """The options of the run; those that are given must be the same, or may be others. Failure ("usage")."""
+    found = dict(vars(arguments))
+    for key, told in saved.state["arguments"].items():
+        before, given = _meant(told), found[key]
+        if given == arguments.default_of(key):
+            found[key] = before
+        elif given != before and key not in MAY_CHANGE:
+            option = "--from" if key == "start" else f"--{key.replace('_', '-')}"
+            raise usage(
+                f"{option} is another than in the run in {arguments.out}",
+                "leave out what was said when the run began; without --resume and with --force it begins anew",
+                {"option": option},
             )
-        # Whatever the last step did, no later one has looked at it.
-        if not np.isfinite(done.theta).all():
-            status = FAILED
-            failures.append(diverged("the last step made a parameter infinite", done.steps - 1, None))
-    except Diverged as error:
-        status = FAILED
-        np.copyto(good, error.theta)
-        failures.append(diverged(str(error), error.step, error.parameter))
-    except module.DataError as error:
-        # A step went where a matrix is singular, or not positive definite.
-        status = FAILED
-        failures.append(diverged(str(error), None, None))
-    except KeyboardInterrupt:
-        status = INTERRUPTED
-        message = f"interrupted after epoch {epochs_done()}; its parameters are in {arguments.out}"
-        failures.append(Failure("interrupted", message, status=INTERRUPTED))
-    parameters = module.unpack(good, data)
-    record = {
+    return argparse.Namespace(**found)
+
+
+def _told(value: Any) -> Any:
+    """The value of an option as a checkpoint has it."""
+    if isinstance(value, Path):
+        return {"path": str(value)}
+    if isinstance(value, tuple):
+        return {"tuple": [_told(entry) for entry in value]}
+    return [_told(entry) for entry in value] if isinstance(value, list) else value
+
+
+def _meant(told: Any) -> Any:
+    """What `_told` was given."""
+    match told:
+        case {"path": str(path)}:
+            return Path(path)
+        case {"tuple": [*entries]}:
+            return tuple(_meant(entry) for entry in entries)
+        case [*entries]:
+            return [_meant(entry) for entry in entries]
+    return told
+
+
+def _module(arguments: argparse.Namespace, saved: Saved | None) -> tuple[ModuleType, str, str]:
+    """The module, its text and its name: compiled, or that of the run. Failure where the model has changed since."""
+    if saved is None:
+        source = read(arguments.model)
+        compiled = compile_source(source, compiler_options(arguments))
+        name = source.name.removesuffix(".model")
+        return load(compiled.module, name), compiled.module, name
+    # The run knows its module; a model that is there all the same must be the one that the module was made of.
+    if arguments.model.exists():
+        digest = hashlib.sha256(read(arguments.model).text.encode()).hexdigest()
+        if digest != saved.module.SOURCE_SHA256:
+            raise Failure(
+                "file",
+                f"{arguments.model} has changed since the run in {arguments.out} began",
+                "restore it; without --resume and with --force the training begins anew with it",
+            )
+    return saved.module, saved.text, str(saved.state["module"]).removesuffix(".py")
+
+
+def _same_data(taken: Data, saved: Saved, folder: Path) -> None:
+    """Raises Failure where the data are not those of the run. They may be at another place."""
+    for key, found in taken.record.items():
+        before = saved.state["run"].get(key)
+        if _placeless(found) != _placeless(before):
+            what = "the data have" if key == "data" else f"the option {key} of the data has"
+            help = "restore them; without --resume and with --force the training begins anew with these"
+            raise Failure("data", f"{what} changed since the run in {folder} began", help, {"was": before, "is": found})
+
+
+def _placeless(record: Any) -> Any:
+    """What a record says of data, but for the names of files; lists and tuples are the same."""
+    if isinstance(record, Mapping):
+        return {key: _placeless(value) for key, value in record.items() if key != "file"}
+    return [_placeless(entry) for entry in record] if isinstance(record, list | tuple) else record
+
+
+# --------------------------------------------------------------------------------------------------- what is recorded
+
+
+def _record(
+    arguments: argparse.Namespace,
+    module: ModuleType,
+    taken: Data,
+    optimizer: choices.Choice,
+    apart: list[dict[str, Any]],
+    follow: list[choices.Choice],
+    plan: Plan,
+    rows: int | None,
+) -> dict[str, Any]:
+    """Every option as it was resolved."""
+    return {
         "gradc": VERSION,
-        "model": source.name,
+        "model": arguments.model.name,
         "source_sha256": module.SOURCE_SHA256,
-        "status": {OK: "done", FAILED: "diverged", INTERRUPTED: "interrupted"}[status],
         "dtype": arguments.dtype,
         "constants": dict(module.CONSTANTS),
         "frozen": list(getattr(module, "FROZEN", ())),
         **taken.record,
         "from": None if arguments.start is None else arguments.start.name,
-        "objective": next(iter(titles)) if len(titles) == 1 else None,
+        "objective": next(iter(module.OBJECTIVES)) if len(module.OBJECTIVES) == 1 else None,
         "rows": rows,
-        "epochs": arguments.epochs,
-        "batch": arguments.batch,
-        "accumulate": arguments.accumulate,
-        "optimizer": chosen_optimizer.name,
+        "epochs": plan.epochs,
+        "batch": plan.batch,
+        "accumulate": plan.accumulate,
+        "optimizer": optimizer.name,
         # Those that the optimiser does not have are null.
-        **{key: settings.get(key) for key in ("lr", "momentum", "dampening", "nesterov", "weight_decay")},
-        "optimizer_options": dict(settings),
-        "sparse": list(chosen.sparse),
+        **{key: optimizer.options.get(key) for key in ("lr", "momentum", "dampening", "nesterov", "weight_decay")},
+        "optimizer_options": dict(optimizer.options),
+        "groups": apart,
+        "sparse": list(arguments.sparse),
         "schedule": [choice.as_data() for choice in follow],
-        "clip_norm": arguments.clip_norm,
-        "clip_value": arguments.clip_value,
-        "seed": arguments.seed,
-        "epochs_done": epochs_done(),
-        "loss": losses["loss"][-1] if losses.get("loss") else None,
-        "losses": {key: losses[title][-1] if losses[title] else None for key, title in titles.items()},
+        "schedule_every": plan.schedule_every,
+        "clip_norm": plan.clip_norm,
+        "clip_value": plan.clip_value,
+        "seed": plan.seed,
+        "patience": plan.patience,
+        "min_delta": plan.min_delta,
+        "checkpoint_every": plan.checkpoint_every,
     }
-    fitted.save(arguments.out, (file, compiled.module), parameters, losses, record)
-    values = {key: value.tolist() for key, value in parameters.items() if value.size <= SHOWN}
-    result = {**record, "out": str(arguments.out), "parameters": values}
-    return Outcome(result, _shown(parameters), status, failures)
+
+
+def _whole(training: Training, head: Mapping[str, Any], status: str) -> dict[str, Any]:
+    """What run.json holds: the options, and what was found."""
+    line, titles = training.line or {}, training.titles
+    best: Line | None = None if training.best is None else training.best["line"]
+    losses = {key: line.get(title) for key, title in titles.items()}
+    return {
+        **head["run"],
+        "status": status,
+        "epochs_done": training.epoch,
+        "stopped_early": training.stopped_early,
+        "loss": next(iter(losses.values())) if len(losses) == 1 else None,
+        "losses": losses,
+        "last": training.line,
+        "best": best,
+        "best_epoch": None if best is None else best["epoch"],
+        "parameters_of": "last" if best is None else "best",
+        "environments": head["environments"],
+        "module": head["module"],
+        "module_sha256": head["module_sha256"],
+    }
+
+
+def _what_begins(training: Training, name: str, rows: int | None) -> str:
+    """The line with which a training begins."""
+    session = training.session
+    count = sum(parameter.value.size for parameter in session.parameters.values())
+    sizes = f"{_counted(count, 'number')} in {_counted(len(session.parameters), 'parameter')}"
+    of_rows = "" if rows is None else f", {_counted(rows, 'row')}"
+    if training.epoch == 0:
+        return f"training {name}: {sizes}{of_rows}"
+    if training.over:
+        why = "it ended early" if training.stopped_early else "--epochs N makes it longer"
+        return f"nothing is left to do for {name} after epoch {training.epoch}: {why}"
+    return f"training {name} again, after epoch {training.epoch} of {training.plan.epochs}: {sizes}{of_rows}"
 
 
 def _given(arguments: argparse.Namespace) -> dict[str, Any]:
