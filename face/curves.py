@@ -26,7 +26,7 @@ MOST = 2000
 WIDE = 10.0
 """From this ratio between the highest and the lowest loss on, the axis is logarithmic."""
 
-SETTINGS: dict[str, Any] = {
+SETTINGS: Any = {
     "svg.hashsalt": "gradc",
     "svg.fonttype": "path",
     "axes.spines.top": False,

@@ -14,8 +14,8 @@ DTYPES = ("float64", "float32")
 
 def add_model(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """The model's file."""
-    number = {} if required else {"nargs": "?"}
-    parser.add_argument("model", type=Path, metavar="MODEL", help="the .model file", **number)
+    number = None if required else "?"
+    parser.add_argument("model", type=Path, nargs=number, metavar="MODEL", help="the .model file")
 
 
 def add_compiling(parser: argparse.ArgumentParser, dtype: bool = True) -> None:

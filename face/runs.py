@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -91,11 +92,9 @@ class Lines:
         return {"bytes": self._size, "sha256": self._hash.hexdigest()}
 
     def close(self) -> None:
-        """Leave the file; what cannot be written any more was told before."""
-        try:
+        """Leave the file; that something cannot be written any more was told before."""
+        with suppress(OSError):
             self._file.close()
-        except OSError:
-            os.close(self._file.fileno()) if not self._file.closed else None
 
 
 class RunFolder:

@@ -35,7 +35,8 @@ def write(file: BinaryIO, state: Mapping[str, Any]) -> None:
     arrays: list[npt.NDArray[Any]] = []
     line = json.dumps(_described(state, arrays), separators=(",", ":")).encode() + b"\n"
     digest = hashlib.sha256()
-    for part in (FIRST, line, *(array.reshape(-1).view(np.uint8).data for array in arrays if array.size)):
+    parts: list[Any] = [FIRST, line, *(array.reshape(-1).view(np.uint8).data for array in arrays if array.size)]
+    for part in parts:
         digest.update(part)
         file.write(part)
     file.write(digest.digest())

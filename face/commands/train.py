@@ -67,7 +67,7 @@ CHECKPOINTS = 20
 OF_A_CALL = frozenset("out resume force json color traceback run command default_of".split())
 """What a call of the command says of itself, and not of the run."""
 
-MAY_CHANGE = frozenset("model data epochs checkpoint_every tensorboard no_plots".split())
+MAY_CHANGE = frozenset("model data validation epochs checkpoint_every tensorboard no_plots".split())
 """Options that may be others when a run goes on; what the model and the data hold may not."""
 
 
