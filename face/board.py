@@ -25,7 +25,7 @@ def require() -> None:
     try:
         import tensorboardX  # noqa: F401
     except ImportError as error:
-        raise Failure("usage", "--tensorboard needs tensorboardX", "pip install 'gradc[tensorboard]'") from error
+        raise Failure("missing", "--tensorboard needs tensorboardX", "pip install 'gradc[tensorboard]'") from error
 
 
 class Board:

@@ -55,10 +55,10 @@ class Terminal:
     def progress(self, epochs: int, without: Collection[str] = ()) -> Iterator[Tell]:
         """A bar on a terminal; elsewhere about ten lines, and more where epochs are long. Call it after each epoch.
 
-        Numbers whose names are in `without` are not told.
+        Lines leave out the numbers whose names are in `without`.
         """
         if self.interactive and not self.json:
-            with _bar(epochs, without, self.color) as bar:
+            with _bar(epochs, self.color) as bar:
                 yield bar
             return
         every = max(epochs // 10, 1)
@@ -86,7 +86,7 @@ def _shown(loss: float) -> str:
 
 
 @contextmanager
-def _bar(epochs: int, without: Collection[str], color: bool) -> Iterator[Tell]:
+def _bar(epochs: int, color: bool) -> Iterator[Tell]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -104,7 +104,7 @@ def _bar(epochs: int, without: Collection[str], color: bool) -> Iterator[Tell]:
             started = True
             if now - drawn_at > REDRAWN or entry["epoch"] == epochs:
                 drawn_at = now
-                numbers = "  ".join(_numbers(entry, without, lambda value: f"{value:.6g}"))
+                numbers = "  ".join(_numbers(entry, (), lambda value: f"{value:.6g}"))
                 bar.update(task, completed=entry["epoch"], numbers=numbers)
 
         yield advance
