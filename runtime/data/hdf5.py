@@ -12,7 +12,6 @@ from ..errors import DataError
 from .arrays import LARGE, RATIO
 from .columns import ArrayColumn, Cells, Column, from_array
 
-
 DAMAGED = (OSError, RuntimeError, KeyError, TypeError, ValueError, MemoryError)
 """What the library raises for a damaged file, wherever the damage is."""
 
