@@ -89,7 +89,7 @@ def evaluate(
     """
     with np.errstate(all="ignore"), mpmath.workdps(digits or mpmath.mp.dps):
         regions = Regions(roots)
-        setting = _setting(program, regions.leaves, values, parameters, FLOATS if digits is None else _MULTIPRECISION)
+        setting = setting_of(program, regions.leaves, values, parameters, FLOATS if digits is None else _MULTIPRECISION)
         run = Run(regions, setting)
         run.compute(regions.outside)
         return [run.state[root.id] for root in roots]
@@ -340,7 +340,7 @@ _MULTIPRECISION = Arithmetic(
 )
 
 
-def _pointwise(expression: Expr, operands: Sequence[Array], arithmetic: Arithmetic) -> Array:
+def pointwise(expression: Expr, operands: Sequence[Array], arithmetic: Arithmetic) -> Array:
     """The expression at every point of operands that broadcast; an explicit stack stands for recursion."""
     known: dict[Expr, Array] = {placeholder(i): operand for i, operand in enumerate(operands)}
     waiting = [expression]
@@ -399,7 +399,7 @@ class Setting:
         return tuple(self.length(axis.length) for axis in node.axes)
 
 
-def _setting(program: Program, leaves: Sequence[Leaf], values: Values, parameters: Values, of: Arithmetic) -> Setting:
+def setting_of(program: Program, leaves: Sequence[Leaf], values: Values, parameters: Values, of: Arithmetic) -> Setting:
     bordering = [(p.leaf, p.axes) for p in (*program.parameters, *program.tangents)]
     bordering += [(s.leaf, s.axes) for s in program.states]
     bordering += [(i.leaf, i.axes) for i in program.inputs] + [(n.leaf, n.axes) for n in program.noise]
@@ -511,7 +511,7 @@ def value_of(node: Node, operands: Sequence[Array], setting: Setting) -> Array:
     return setting.arithmetic.held(found) if isinstance(node, Constant) else _as(node.dtype, found, setting.arithmetic)
 
 
-def _aligned(array: Array, names: Sequence[str], to: Sequence[str]) -> Array:
+def lined_up(array: Array, names: Sequence[str], to: Sequence[str]) -> Array:
     """The array with axes `names` transposed into the order of `to`, length 1 along those that it lacks."""
     kept = [name for name in to if name in names]
     moved = array.transpose([list(names).index(name) for name in kept])
@@ -546,8 +546,8 @@ def _size(node: Size, operands: Sequence[Array], setting: Setting) -> Array:
 
 @rule.register
 def _map(node: Map, operands: Sequence[Array], setting: Setting) -> Array:
-    aligned = [_aligned(o, n.names, node.names) for o, n in zip(operands, node.operands, strict=True)]
-    return _pointwise(node.expression, aligned, setting.arithmetic)
+    aligned = [lined_up(o, n.names, node.names) for o, n in zip(operands, node.operands, strict=True)]
+    return pointwise(node.expression, aligned, setting.arithmetic)
 
 
 @rule.register
@@ -556,7 +556,7 @@ def _contract(node: Contract, operands: Sequence[Array], setting: Setting) -> Ar
     names = (*node.names, *summed)
     held = [setting.arithmetic.held(operand) for operand in operands]
     if any(operand.dtype == object for operand in held):
-        aligned = [_aligned(o, n.names, names) for o, n in zip(held, node.operands, strict=True)]
+        aligned = [lined_up(o, n.names, names) for o, n in zip(held, node.operands, strict=True)]
         product: Array = math.prod(aligned[1:], start=aligned[0])
         return np.asarray(product.sum(axis=tuple(range(len(node.names), len(names)))))
     # The same sum of the same products, without an array of them all: an attention's would have five million.
@@ -576,7 +576,7 @@ def _reduce(node: Reduce, operands: Sequence[Array], setting: Setting) -> Array:
     over = [axis.name for axis in node.reduced]
     (whole,) = operands
     # The reduced axes, in their order, become one, which stands last.
-    moved = _aligned(whole, node.operands[0].names, (*node.names, *over))
+    moved = lined_up(whole, node.operands[0].names, (*node.names, *over))
     flat = moved.reshape((*moved.shape[: len(node.names)], -1))
     match node.operator:
         case "any":
@@ -615,12 +615,12 @@ def _slice(node: Slice, operands: Sequence[Array], setting: Setting) -> Array:
     taken = np.take(operands[0], positions, axis=names.index(node.along.name))
     if node.drop:
         return np.asarray(taken.squeeze(names.index(node.along.name)))
-    return _aligned(taken, names, node.names)
+    return lined_up(taken, names, node.names)
 
 
 @rule.register
 def _place_slice(node: PlaceSlice, operands: Sequence[Array], setting: Setting) -> Array:
-    source = _aligned(operands[0], node.operands[0].names, node.names)
+    source = lined_up(operands[0], node.operands[0].names, node.names)
     result = np.zeros(setting.shape(node), dtype=source.dtype)
     place = node.names.index(node.along.name)
     for i, position in enumerate(_positions(node, setting)):
@@ -647,7 +647,7 @@ def _gather(node: Gather, operands: Sequence[Array], setting: Setting) -> Array:
     whole, index = node.operands
     at = _coordinates(node.names, setting.shape(node))
     index_value = _checked(operands[1], node.along.name, setting.length(node.along.length))
-    at[node.along.name] = _aligned(index_value, index.names, node.names)
+    at[node.along.name] = lined_up(index_value, index.names, node.names)
     return np.asarray(operands[0][tuple(at[name] for name in whole.names)])
 
 
@@ -656,10 +656,10 @@ def _scatter(node: Scatter, operands: Sequence[Array], setting: Setting) -> Arra
     added, index = node.operands
     axes = {axis.name: axis for axis in (*added.axes, *index.axes, *node.summed)}
     shape = tuple(setting.length(axis.length) for axis in axes.values())
-    source = np.broadcast_to(_aligned(operands[0], added.names, tuple(axes)), shape)
+    source = np.broadcast_to(lined_up(operands[0], added.names, tuple(axes)), shape)
     at = _coordinates(tuple(axes), shape)
     index_value = _checked(operands[1], node.along.name, setting.length(node.along.length))
-    at[node.along.name] = _aligned(index_value, index.names, tuple(axes))
+    at[node.along.name] = lined_up(index_value, index.names, tuple(axes))
     result = setting.arithmetic.held(np.zeros(setting.shape(node), dtype=source.dtype))
     np.add.at(result, tuple(np.broadcast_to(at[name], shape) for name in node.names), source)
     return result
@@ -668,18 +668,18 @@ def _scatter(node: Scatter, operands: Sequence[Array], setting: Setting) -> Arra
 @rule.register
 def _relabel(node: Relabel, operands: Sequence[Array], setting: Setting) -> Array:
     to = dict(node.renamed)
-    return _aligned(operands[0], [to.get(name, name) for name in node.operands[0].names], node.names)
+    return lined_up(operands[0], [to.get(name, name) for name in node.operands[0].names], node.names)
 
 
 @rule.register
 def _spread(node: Spread, operands: Sequence[Array], setting: Setting) -> Array:
-    return _aligned(operands[0], node.operands[0].names, node.names)
+    return lined_up(operands[0], node.operands[0].names, node.names)
 
 
 @rule.register
 def _stack(node: Stack, operands: Sequence[Array], setting: Setting) -> Array:
     others, shape = node.names[:-1], setting.shape(node)[:-1]
-    aligned = [_aligned(o, n.names, others) for o, n in zip(operands, node.operands, strict=True)]
+    aligned = [lined_up(o, n.names, others) for o, n in zip(operands, node.operands, strict=True)]
     return np.stack([np.broadcast_to(setting.arithmetic.held(array), shape) for array in aligned], axis=-1)
 
 
@@ -689,7 +689,7 @@ def _linear_algebra(node: LinearAlgebra, operands: Sequence[Array], setting: Set
     matrix, *right = node.operands
     pair = (node.rows.name, node.columns.name)
     batch = tuple(name for name in matrix.names if name not in pair)
-    matrices = setting.arithmetic.held(_aligned(operands[0], matrix.names, (*batch, *pair)))
+    matrices = setting.arithmetic.held(lined_up(operands[0], matrix.names, (*batch, *pair)))
     *cases, size, _ = matrices.shape
     names: tuple[str, ...] = batch
     behind: tuple[int, ...] = ()
@@ -698,12 +698,12 @@ def _linear_algebra(node: LinearAlgebra, operands: Sequence[Array], setting: Set
         names, behind = (*batch, *pair), (size, size)
     elif node.operator == "solve":
         names = (*batch, pair[0], *(name for name in right[0].names if name not in (*batch, pair[0])))
-        aligned = setting.arithmetic.held(_aligned(operands[1], right[0].names, names))
+        aligned = setting.arithmetic.held(lined_up(operands[1], right[0].names, names))
         behind = aligned.shape[len(batch) :]
         sides = np.broadcast_to(aligned, (*cases, *behind)).reshape(*cases, size, -1)
     places = list(np.ndindex(*cases))
     found = [_of_matrix(node.operator, matrices[at], sides[at], setting.arithmetic) for at in places]
-    return _aligned(np.stack(found).reshape((*cases, *behind)), names, node.names)
+    return lined_up(np.stack(found).reshape((*cases, *behind)), names, node.names)
 
 
 def _of_matrix(operator: str, matrix: Array, right: Array, arithmetic: Arithmetic) -> Array:
@@ -767,7 +767,7 @@ def _window(node: Window, operands: Sequence[Array], setting: Setting) -> Array:
         place = names.index(sliding.along.name)
         found = np.take(found, _reached(sliding, setting), axis=place)
         names.insert(place + 1, sliding.taps.name)
-    return _aligned(found, names, node.names)
+    return lined_up(found, names, node.names)
 
 
 @rule.register
@@ -776,12 +776,12 @@ def _place_window(node: PlaceWindow, operands: Sequence[Array], setting: Setting
     for sliding in node.slidings:
         pair = (sliding.along.name, sliding.taps.name)
         others = [name for name in names if name not in pair]
-        source = _aligned(found, names, (*pair, *others))
+        source = lined_up(found, names, (*pair, *others))
         found = np.zeros((setting.length(sliding.along.length), *source.shape[2:]), dtype=source.dtype)
         for at, place in np.ndenumerate(_reached(sliding, setting)):
             found[place] += source[at]
         names = [sliding.along.name, *others]
-    return _aligned(setting.arithmetic.held(found), names, node.names)
+    return lined_up(setting.arithmetic.held(found), names, node.names)
 
 
 @rule.register
@@ -792,7 +792,7 @@ def _concat(node: Concat, operands: Sequence[Array], setting: Setting) -> Array:
         shape = list(setting.shape(node))
         shape[place] = setting.length(length)
         parts.append(
-            np.broadcast_to(_as(node.dtype, _aligned(array, operand.names, node.names), setting.arithmetic), shape)
+            np.broadcast_to(_as(node.dtype, lined_up(array, operand.names, node.names), setting.arithmetic), shape)
         )
     return np.concatenate(parts, axis=place)
 
@@ -801,18 +801,18 @@ def _concat(node: Concat, operands: Sequence[Array], setting: Setting) -> Array:
 def _flatten(node: Flatten, operands: Sequence[Array], setting: Setting) -> Array:
     merged = [axis.name for axis in node.merged]
     others = [name for name in node.names if name != node.whole.name]
-    moved = _aligned(operands[0], node.operands[0].names, (*others, *merged))
+    moved = lined_up(operands[0], node.operands[0].names, (*others, *merged))
     flat = moved.reshape((*moved.shape[: len(others)], math.prod(moved.shape[len(others) :])))
-    return _aligned(flat, [*others, node.whole.name], node.names)
+    return lined_up(flat, [*others, node.whole.name], node.names)
 
 
 @rule.register
 def _split(node: Split, operands: Sequence[Array], setting: Setting) -> Array:
     parts = [axis.name for axis in node.parts]
     others = [name for name in node.names if name not in parts]
-    moved = _aligned(operands[0], node.operands[0].names, (*others, node.whole.name))
+    moved = lined_up(operands[0], node.operands[0].names, (*others, node.whole.name))
     shape = (*moved.shape[:-1], *(setting.length(axis.length) for axis in node.parts))
-    return _aligned(moved.reshape(shape), [*others, *parts], node.names)
+    return lined_up(moved.reshape(shape), [*others, *parts], node.names)
 
 
 @rule.register
@@ -826,14 +826,14 @@ def _accumulate(node: Accumulate, operands: Sequence[Array], setting: Setting) -
 def _recurrence(node: Recurrence, operands: Sequence[Array], setting: Setting) -> Array:
     names = (node.along.name, *(name for name in node.names if name != node.along.name))
     factor, term = (
-        setting.arithmetic.held(_aligned(o, n.names, names)) for o, n in zip(operands, node.operands, strict=True)
+        setting.arithmetic.held(lined_up(o, n.names, names)) for o, n in zip(operands, node.operands, strict=True)
     )
     found = [term[-1]] if node.backward else [term[0]]
     for i in range(1, len(term)):
         # Backward the factor of a position is used in the step that leaves it.
         found.append(term[-1 - i] + factor[-i] * found[-1] if node.backward else term[i] + factor[i] * found[-1])
     whole = np.broadcast_arrays(*(found[::-1] if node.backward else found))
-    return _aligned(np.stack(whole), names, node.names)
+    return lined_up(np.stack(whole), names, node.names)
 
 
 @rule.register
@@ -907,7 +907,7 @@ def numeric_gradient(
     with np.errstate(all="ignore"), mpmath.workdps(digits or mpmath.mp.dps):
         regions = Regions([objective])
         arithmetic = FLOATS if digits is None else _MULTIPRECISION
-        setting = _setting(program, regions.leaves, values, parameters, arithmetic)
+        setting = setting_of(program, regions.leaves, values, parameters, arithmetic)
         base = Run(regions, setting)
         base.compute(regions.outside)
         found = {}

@@ -5,7 +5,7 @@ is wrong, where, what the sides are, what to write instead). Every message of th
 is turned into words in one place, `render`, and into data in one place, `to_json`.
 
 A code says what the mistake is about: E01 how it is written, E02 names, E03 axes, E04 values and what the model asks
-for, E05 limits.
+for, E05 limits, E06 numbers that are not finite.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gradc.compiler import VERSION as __version__
     from gradc.estimating import estimate
     from gradc.model import Model, compile
+    from gradc.provenance import Origin, explain
     from gradc.runtime import (
         ASGD,
         LBFGS,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         AdamW,
         Data,
         DataError,
+        Diverged,
         NAdam,
         Parameter,
         RAdam,
@@ -39,8 +41,10 @@ if TYPE_CHECKING:
         fit,
         optim,
         read_data,
+        scipy_function,
     )
     from gradc.runtime import schedules as lr_scheduler
+    from gradc.weights import load_safetensors, save_safetensors
 
 __all__ = [
     "ASGD",
@@ -53,8 +57,10 @@ __all__ = [
     "Adamax",
     "Data",
     "DataError",
+    "Diverged",
     "Model",
     "NAdam",
+    "Origin",
     "Parameter",
     "RAdam",
     "RMSprop",
@@ -67,22 +73,28 @@ __all__ = [
     "clip_grad_value_",
     "compile",
     "estimate",
+    "explain",
     "fit",
+    "load_safetensors",
     "lr_scheduler",
     "optim",
     "read_data",
+    "save_safetensors",
+    "scipy_function",
 ]
 
-_ELSEWHERE = ("Model", "compile", "estimate", "lr_scheduler")
-
-_HOMES = {
+_ELSEWHERE = {
     "Model": ("gradc.model", "Model"),
+    "Origin": ("gradc.provenance", "Origin"),
     "compile": ("gradc.model", "compile"),
     "estimate": ("gradc.estimating", "estimate"),
+    "explain": ("gradc.provenance", "explain"),
+    "load_safetensors": ("gradc.weights", "load_safetensors"),
     "lr_scheduler": ("gradc.runtime", "schedules"),
-    **{name: ("gradc.runtime", name) for name in __all__ if name not in _ELSEWHERE},
+    "save_safetensors": ("gradc.weights", "save_safetensors"),
     "__version__": ("gradc.compiler", "VERSION"),
 }
+_HOMES = {**{name: ("gradc.runtime", name) for name in __all__}, **_ELSEWHERE}
 
 
 def __getattr__(name: str) -> Any:

@@ -23,7 +23,7 @@ from gradc.files import cannot
 from gradc.report import Outcome, as_data, document, in_words
 from gradc.terminal import Terminal
 
-COMMANDS = ("compile", "inspect", "train", "fit", "predict", "check", "help")
+COMMANDS = ("compile", "inspect", "train", "fit", "predict", "export", "check", "help")
 
 DESCRIPTION = """\
 gradc is a gradient compiler: it reads a model written as mathematics (a .model file) and writes a plain

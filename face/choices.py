@@ -152,13 +152,19 @@ def made(
 ) -> tuple[Optimizer, LRScheduler | None]:
     """The optimiser of the session, with groups that have options of their own and one of the rest; its schedule."""
     from gradc.runtime import OPTIMIZERS
-    from gradc.runtime.schedules import SCHEDULES as CLASSES
-    from gradc.runtime.schedules import ChainedScheduler, SequentialLR
 
     try:
         optimizer = OPTIMIZERS[chosen.name](session, params=_with_rest(session, apart), **chosen.options)
     except ValueError as error:
         raise usage(f"--group: {error}") from error
+    return optimizer, scheduled(optimizer, follow)
+
+
+def scheduled(optimizer: Optimizer, follow: Sequence[Choice]) -> LRScheduler | None:
+    """The schedule of the optimiser, made of those that were chosen."""
+    from gradc.runtime.schedules import SCHEDULES as CLASSES
+    from gradc.runtime.schedules import ChainedScheduler, SequentialLR
+
     several: list[LRScheduler] = []
     for choice in follow:
         make: Callable[..., LRScheduler] = CLASSES[choice.name]
@@ -167,9 +173,9 @@ def made(
         except ValueError as error:
             raise usage(f"the schedule {choice.name}: {error}") from error
     if len(several) < 2:
-        return optimizer, several[0] if several else None
+        return several[0] if several else None
     begins = [choice.at for choice in follow if choice.at is not None]
-    return optimizer, SequentialLR(optimizer, several, begins) if begins else ChainedScheduler(several, optimizer)
+    return SequentialLR(optimizer, several, begins) if begins else ChainedScheduler(several, optimizer)
 
 
 def _with_rest(session: Session, apart: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]] | None:

@@ -18,7 +18,9 @@ from gradc.compiler.parts import Described, described
 from gradc.compiler.pipeline import Options, compile_model
 from gradc.compiler.source import Source, read_source
 from gradc.modules import left_out, load
+from gradc.provenance import explain
 from gradc.runtime.session import Session
+from gradc.trained import train
 
 Variant = tuple[tuple[str, ...], tuple[str, ...], str | None]
 
@@ -37,6 +39,9 @@ class Model:
     options: Options = field(repr=False)
     values: Mapping[str, Described] = field(repr=False)
     _variants: dict[Variant, ModuleType] = field(default_factory=dict, repr=False, compare=False)
+
+    fit = train
+    explain = explain
 
     def session(
         self,
@@ -98,6 +103,11 @@ def compile(
         values=tuple(values),
         sparse=tuple(sparse),
     )
+    return made(name, source, options)
+
+
+def made(name: str, source: Source, options: Options) -> Model:
+    """The model of a text, under a name. Raises what `compile` does."""
     compiled = compile_model(source, options)
     module = load(compiled.module, name)
     return Model(name, compiled.module, module, source, options, described(compiled.elaborated))

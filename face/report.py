@@ -29,7 +29,7 @@ class Outcome:
     result: Mapping[str, Any]
     text: str = ""
     status: int = OK
-    failures: Sequence[Failure] = field(default=())
+    failures: Sequence[Failure | ModelError] = field(default=())
 
 
 def in_words(error: Failure | ModelError, color: bool) -> str:

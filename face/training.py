@@ -81,7 +81,8 @@ class Training:
     """A session with its optimiser and schedule, and where it stands.
 
     `titles` are what the losses are called, by objective. `held_out` has rows for validation. `head` is what every
-    checkpoint holds besides: what the training is. `told` is called with each line.
+    checkpoint holds besides: what the training is. `told` is called with each line. `trouble` is what a pass has raised
+    where numbers went wrong.
     """
 
     session: Session
@@ -98,6 +99,7 @@ class Training:
     line: Line | None = None
     best: dict[str, Any] | None = None
     stopped_early: bool = False
+    trouble: Exception | None = None
 
     def __post_init__(self) -> None:
         import numpy as np
@@ -194,10 +196,12 @@ class Training:
             if not np.isfinite(done.theta).all():
                 return FAILED, self._diverged("the last step made a parameter infinite", done.steps - 1, None)
         except Diverged as error:
+            self.trouble = error
             np.copyto(self.good, error.theta)
             return FAILED, self._diverged(str(error), error.step, error.parameter)
         except module.DataError as error:
             # A step went where a matrix is singular, or not positive definite.
+            self.trouble = error
             return FAILED, self._diverged(str(error), None, None)
         except KeyboardInterrupt:
             self.interrupted = True

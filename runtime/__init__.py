@@ -5,12 +5,15 @@ from .errors import (
     BadCheckpoint,
     DataError,
     Diverged,
+    NoSuchDerivative,
     NothingToDifferentiate,
+    ParametersDiffer,
     SeedMissing,
     SeveralObjectives,
     SparseGradient,
 )
 from .fit import Fit, fit
+from .minimize import scipy_function
 from .optim import (
     ASGD,
     LBFGS,
@@ -52,9 +55,11 @@ __all__ = [
     "Diverged",
     "Fit",
     "NAdam",
+    "NoSuchDerivative",
     "NothingToDifferentiate",
     "Optimizer",
     "Parameter",
+    "ParametersDiffer",
     "RAdam",
     "RMSprop",
     "RowSparse",
@@ -68,4 +73,5 @@ __all__ = [
     "clip_grad_value_",
     "fit",
     "read_data",
+    "scipy_function",
 ]

@@ -126,8 +126,19 @@ class SeveralObjectives(ValueError):
 
 
 @dataclass(eq=False)
+class NoSuchDerivative(AttributeError):
+    """A derivative beyond the gradient that the module was compiled without."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"the module has no {self.name}: compile it with derivatives=({self.name!r},)"
+
+
+@dataclass(eq=False)
 class Diverged(ArithmeticError):
-    """A loss or a gradient that is not finite. `theta` is the last vector at which both were.
+    """A loss or a gradient that is not finite. `theta` is the last vector at which both were, `at` the one behind it,
+    at which they are not; `rows` are the rows of the minibatch, None where it was all of them.
 
     `step` counts from 0; `parameter` is the first whose gradient is not finite, None where the loss itself is not;
     `objective` is the one whose step it was, None where there is one only.
@@ -139,6 +150,8 @@ class Diverged(ArithmeticError):
     parameter: str | None
     theta: npt.NDArray[Any]
     objective: str | None = None
+    at: npt.NDArray[Any] | None = None
+    rows: npt.NDArray[Any] | None = None
 
     def __str__(self) -> str:
         what = "the loss" if self.objective is None else self.objective
@@ -243,3 +256,28 @@ class Missing(ImportError):
 
     def __str__(self) -> str:
         return f"this needs {self.library}: pip install 'gradc[{self.extra}]'"
+
+
+@dataclass(eq=False)
+class ParametersDiffer(ValueError):
+    """Parameters in a file that are not those of the model: some `missing`, some `unknown`, some of other `shapes` (the
+    name, the file's, the model's). `known` are all that the model has."""
+
+    file: str
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
+    shapes: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]
+    known: tuple[str, ...]
+
+    def __str__(self) -> str:
+        parts = [f"{name} has shape {found}, and {wanted} in the model" for name, found, wanted in self.shapes]
+        if self.missing:
+            parts.append(f"there is no {_listed(self.missing)}")
+        if self.unknown:
+            parts.append(f"the model has no {_listed(self.unknown)}; it has {_listed(self.known)}")
+        return f"{self.file}: {'; '.join(parts)}"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:8])
+    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"

@@ -317,7 +317,11 @@ class _Training:
         for place, number in zip(group, numbers, strict=True):
             objective = data.bound(place)[name]
             size = place.stop - place.start
-            one = self.evaluate(name, objective, number, epoch)
+            try:
+                one = self.evaluate(name, objective, number, epoch)
+            except Diverged as error:
+                error.rows = data.rows(place)
+                raise
             loss += one * size
             seen += size
             if len(group) > 1:
@@ -367,6 +371,10 @@ class _Cuts:
         """Go through the rows in another order."""
         self._order = order
         self._held.clear()
+
+    def rows(self, place: slice) -> Array:
+        """The rows of the data at these places of the order."""
+        return self._order[place].copy()
 
     def bound(self, place: slice) -> dict[str, Any]:
         """The objectives, bound to the rows at these places of the order."""
@@ -431,12 +439,13 @@ class _Watch:
         parameter = None
         if math.isfinite(loss):
             parameter = next(key for key, p in session.parameters.items() if not _finite(session, p))
+        at = session.theta.copy()
         for theta, good, _, _ in self.parts:
             np.copyto(theta, good)
         for array, indices, rows in reversed(self.before):
             array[indices] = rows
         objective = name if len(session.objectives) > 1 else None
-        raise Diverged(step, epoch, loss, parameter, session.theta.copy(), objective)
+        raise Diverged(step, epoch, loss, parameter, session.theta.copy(), objective, at)
 
 
 def _finite(session: Session, parameter: Parameter) -> bool:

@@ -170,8 +170,9 @@ def test_divergence_is_status_1_and_saves_the_last_good_state(
 ) -> None:
     assert train(tmp_path / "f", "--epochs", "5000", "--lr", "10", "--json") == 1
     document = json.loads(capsys.readouterr().out)
-    (error,) = document["errors"]
+    error, origin = document["errors"]
     assert error["code"] == "diverged"
+    assert (origin["code"], origin["file"]) == ("E0601", "thermometer.model")
     assert error["details"]["step"] > 1
     assert document["result"]["status"] == "diverged"
     with np.load(tmp_path / "f" / "parameters.npz") as found:

@@ -71,7 +71,7 @@ def _step(rewrite: Rewrite, names: Mapping[int, Formula], graph: Graph, rows: st
     unnamed = [node for node in border if node.id not in known and not _short(node, names)]
     for i, node in enumerate(sorted(unnamed, key=lambda node: node.id), 1):
         known[node.id] = Named(f"t{i}", node.names)
-    before, after = (_written(node, known) for node in rewrite.both)
+    before, after = (written_alone(node, known) for node in rewrite.both)
     before_cost, after_cost = (total(all_in_pairs(graph, node, rows), border, rows) for node in rewrite.both)
     return Step(rewrite.rule, _line(rewrite, inside), before, after, before_cost - after_cost, 1)
 
@@ -90,7 +90,8 @@ def _short(node: Node, names: Mapping[int, Formula]) -> bool:
     return True
 
 
-def _written(node: Node, names: Mapping[int, Formula]) -> str:
+def written_alone(node: Node, names: Mapping[int, Formula]) -> str:
+    """The node's formula on one line, in terms of what has a name; shortened where it is long."""
     if node.id in names and not node.operands:
         return text(names[node.id], {})
     writer = Writer({key: value for key, value in names.items() if key != node.id})

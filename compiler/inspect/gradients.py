@@ -81,7 +81,7 @@ def formulas(program: Program, wrt: str | None = None) -> Formulas:
     found: list[Gradient] = []
     printed: dict[Adjoint, None] = {}
     for objective in program.objectives:
-        adjoints = _adjoints(program, objective, names)
+        adjoints = adjoints_of(program, objective, names)
         labels.update(adjoints)
         wanted = objective.over if wrt is None else (wrt,)
         found += _of_objective(program, objective, wanted, Writer(names, adjoints, lines))
@@ -166,7 +166,7 @@ def _by(program: Program, objective: Objective, name: str) -> Node:
     return gradients[name] if trained and name in gradients else program.graph.constant(0)
 
 
-def _adjoints(program: Program, objective: Objective, names: dict[int, Formula]) -> dict[int, Adjoint]:
+def adjoints_of(program: Program, objective: Objective, names: dict[int, Formula]) -> dict[int, Adjoint]:
     """The adjoints of named values, by node. Of several values with one adjoint the last defined gives its name."""
     of_parameters = {p.name for p in program.parameters}
     table = program.adjoints.get(objective.name, {})

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from gradc import choices, options
 from gradc.compiler import VERSION
-from gradc.compiler.source import nearest
+from gradc.compiler.source import ModelError, nearest
 from gradc.failures import FAILED, INTERRUPTED, OK, Failure, usage
+from gradc.files import cannot
 from gradc.modules import compile_source, load, read
 from gradc.modules import options as compiler_options
 from gradc.report import Outcome
@@ -149,7 +150,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--seed", type=options.natural, default=0, help="for initial values, the order of rows, noise (default: 0)"
     )
     group.add_argument(
-        "--from", type=Path, dest="start", metavar="FILE", help="initial values of the parameters that this .npz names"
+        "--from",
+        type=Path,
+        dest="start",
+        metavar="FILE",
+        help="initial values of the parameters that this .npz or .safetensors file names",
     )
     group = parser.add_argument_group("the run")
     group.add_argument(
@@ -284,7 +289,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     folder.describe(record)
     values = {key: value.tolist() for key, value in parameters.items() if value.size <= SHOWN}
     result = {**record, "out": str(arguments.out), "parameters": values}
-    return Outcome(result, _shown(parameters), status, [] if failure is None else [failure])
+    failures: list[Failure | ModelError] = [] if failure is None else [failure]
+    return Outcome(result, _shown(parameters), status, [*failures, *_origin(training, arguments)])
 
 
 def _train(training: Training, terminal: Terminal, arguments: argparse.Namespace) -> tuple[int, Failure | None]:
@@ -302,6 +308,20 @@ def _train(training: Training, terminal: Terminal, arguments: argparse.Namespace
             return training.run()
         finally:
             written.close()
+
+
+def _origin(training: Training, arguments: argparse.Namespace) -> list[ModelError]:
+    """Where the numbers went wrong, if they did and the model is there to tell."""
+    from gradc.provenance import origin
+    from gradc.runtime import Diverged
+
+    session, trouble = training.session, training.trouble
+    if trouble is None or not arguments.model.exists():
+        return []
+    at = trouble if isinstance(trouble, Diverged) else session.theta
+    source, chosen = read(arguments.model), compiler_options(arguments)
+    found = origin(session.module, source, chosen, at, session.data, seed=training.plan.seed)
+    return [] if found is None else [found.mistake]
 
 
 # ------------------------------------------------------------------------------------------------------- a run again
@@ -473,7 +493,7 @@ def _start(path: Path, initial: dict[str, Any]) -> dict[str, Any]:
     """The initial values, those that the file names replaced. Failure where it names what the model does not have."""
     from gradc.fitted import read_parameters
 
-    given = read_parameters(path)
+    given = _safetensors(path) if path.suffix == ".safetensors" else read_parameters(path)
     for name, value in given.items():
         if name not in initial:
             near = nearest(name, initial)
@@ -482,6 +502,18 @@ def _start(path: Path, initial: dict[str, Any]) -> dict[str, Any]:
         if value.shape != initial[name].shape:
             raise Failure("data", f"{path} has {name} of shape {value.shape}, and the model {initial[name].shape}")
     return {**initial, **given}
+
+
+def _safetensors(path: Path) -> dict[str, Any]:
+    from gradc.runtime import DataError
+    from gradc.weights import load_safetensors
+
+    try:
+        return load_safetensors(path)
+    except OSError as error:
+        raise cannot(f"read {path}", error) from error
+    except (DataError, ImportError) as error:
+        raise Failure("file", str(error)) from error
 
 
 def _rows(module: ModuleType, data: dict[str, npt.NDArray[Any]]) -> int | None:
