@@ -10,13 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
 
 import gradc
 from gradc.compiler import blame
 from gradc.compiler.pipeline import Options
-from gradc.compiler.source import Source
+from gradc.compiler.source import ModelError, Source
 from gradc.model import made as compiled
 from gradc.runtime import Diverged
+
+from .generate import models
+from .harness import sample, start
 
 pytestmark = pytest.mark.simplified
 
@@ -339,3 +343,44 @@ def test_the_point_is_the_one_behind_the_last_good_one() -> None:
     assert found is not None
     assert found.span.line == 3
     assert math.isinf(found.value)
+
+
+@settings(
+    max_examples=25,
+    phases=(Phase.generate,),
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(models())
+def test_generated_models_where_they_overflow(text: str) -> None:
+    """An origin is told where the module fails and nowhere else, and its operands are finite."""
+    try:
+        model = gradc.compile(text)
+    except ModelError:
+        return
+    module = model.module
+    data = sample(module, seed=1)
+    point = start(module, data, seed=2)
+    for scale in (-30, 1e200):
+        found = gradc.explain(model, scale * point, data)
+        assert (found is not None) == fails(module, data, scale * point)
+        if found is not None:
+            assert all(math.isfinite(value) for _, value in found.operands)
+            assert not math.isfinite(found.value)
+            assert found.span.line >= 1
+            assert found.diagnostic.help
+
+
+def fails(module: Any, data: Mapping[str, Any], theta: Any) -> bool:
+    """Whether a loss or a gradient is not finite, or a matrix is refused."""
+    with np.errstate(all="ignore"):
+        for name in module.OBJECTIVES:
+            try:
+                loss, gradient = module.bind(data, name)(theta)
+            except module.DataError:
+                return True
+            if not (math.isfinite(loss) and np.isfinite(gradient).all()):
+                return True
+    return False
