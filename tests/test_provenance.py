@@ -346,7 +346,7 @@ def test_the_point_is_the_one_behind_the_last_good_one() -> None:
 
 
 @settings(
-    max_examples=25,
+    max_examples=12,
     phases=(Phase.generate,),
     deadline=None,
     derandomize=True,
