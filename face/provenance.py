@@ -94,22 +94,34 @@ def explain(
     `objective` is one of several, by default the first that fails. `line(row)` says where a row of the data stands, for
     example "line 44 of loans.csv". Raises the module's DataError where the data do not fit.
     """
-    return origin(model.module, model.source, model.options, at, data, objective, rows, seed, step, line)
+    return origin(
+        model.source,
+        model.options,
+        model.module,
+        at,
+        data,
+        objective=objective,
+        rows=rows,
+        seed=seed,
+        step=step,
+        line=line,
+    )
 
 
 def origin(
-    module: ModuleType,
     source: Source,
     options: Options,
+    module: ModuleType,
     at: npt.ArrayLike | Diverged,
     data: Mapping[str, Any],
+    *,
     objective: str | None = None,
     rows: Sequence[int] | npt.NDArray[Any] | None = None,
     seed: int = 0,
     step: int = 0,
     line: Callable[[int], str] | None = None,
 ) -> Origin | None:
-    """The same of a module, and of the text and options that it was compiled from."""
+    """The same of a module and of what it was compiled from."""
     import numpy as np
 
     if isinstance(at, Diverged):

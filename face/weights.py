@@ -79,6 +79,20 @@ def load_safetensors(
     return found
 
 
+def read_values(path: Path) -> dict[str, Array]:
+    """The arrays of an .npz or .safetensors file, by name, as a command takes them in. Failure."""
+    from gradc.fitted import read_parameters
+
+    if path.suffix != ".safetensors":
+        return read_parameters(path)
+    try:
+        return _read(path)
+    except OSError as error:
+        raise cannot(f"read {path}", error) from error
+    except (DataError, ImportError) as error:
+        raise Failure("file", str(error)) from error
+
+
 def check_parameters(file: str, found: Mapping[str, Array], wanted: Mapping[str, Array], partial: bool) -> None:
     """Raises ParametersDiffer where the arrays are not those wanted; with `partial` some may be missing."""
     missing = () if partial else tuple(name for name in wanted if name not in found)

@@ -19,7 +19,6 @@ from gradc import choices, options
 from gradc.compiler import VERSION
 from gradc.compiler.source import ModelError, nearest
 from gradc.failures import FAILED, INTERRUPTED, OK, Failure, usage
-from gradc.files import cannot
 from gradc.modules import compile_source, load, read
 from gradc.modules import options as compiler_options
 from gradc.report import Outcome
@@ -320,7 +319,7 @@ def _origin(training: Training, arguments: argparse.Namespace) -> list[ModelErro
         return []
     at = trouble if isinstance(trouble, Diverged) else session.theta
     source, chosen = read(arguments.model), compiler_options(arguments)
-    found = origin(session.module, source, chosen, at, session.data, seed=training.plan.seed)
+    found = origin(source, chosen, session.module, at, session.data, seed=training.plan.seed)
     return [] if found is None else [found.mistake]
 
 
@@ -491,9 +490,9 @@ def _given(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _start(path: Path, initial: dict[str, Any]) -> dict[str, Any]:
     """The initial values, those that the file names replaced. Failure where it names what the model does not have."""
-    from gradc.fitted import read_parameters
+    from gradc.weights import read_values
 
-    given = _safetensors(path) if path.suffix == ".safetensors" else read_parameters(path)
+    given = read_values(path)
     for name, value in given.items():
         if name not in initial:
             near = nearest(name, initial)
@@ -502,18 +501,6 @@ def _start(path: Path, initial: dict[str, Any]) -> dict[str, Any]:
         if value.shape != initial[name].shape:
             raise Failure("data", f"{path} has {name} of shape {value.shape}, and the model {initial[name].shape}")
     return {**initial, **given}
-
-
-def _safetensors(path: Path) -> dict[str, Any]:
-    from gradc.runtime import DataError
-    from gradc.weights import load_safetensors
-
-    try:
-        return load_safetensors(path)
-    except OSError as error:
-        raise cannot(f"read {path}", error) from error
-    except (DataError, ImportError) as error:
-        raise Failure("file", str(error)) from error
 
 
 def _rows(module: ModuleType, data: dict[str, npt.NDArray[Any]]) -> int | None:
