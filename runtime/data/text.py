@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -40,12 +41,14 @@ class TextColumn(Column):
         joined = "".join(texts)
         # Python reads 1_000 and full-width digits as numbers; a data file that holds them is more likely wrong.
         if joined.isascii() and "_" not in joined:
-            try:
-                whole = [int(text) for text in texts]
+            with suppress(ValueError):
+                whole = list(map(int, texts))
                 if max(map(abs, whole)) < 10**18:
                     return Cells(np.array(whole, np.int64))
-            except ValueError:
-                pass
+            with suppress(ValueError):
+                found = np.array(list(map(float, texts)))
+                if (np.abs(found) <= LARGEST_WHOLE).all():
+                    return Cells(found)
         if all(text.lower() in TRUTHS for text in texts):
             return Cells(np.array([TRUTHS[text.lower()] for text in texts]))
         values = np.empty(len(texts))
@@ -123,37 +126,34 @@ def _is_number(text: str) -> bool:
 def read_text(path: Path, delimiter: str) -> list[Column]:
     """The columns of a table of text. DataError where it is none."""
     file = str(path)
-    names: list[str] = []
+    reader = csv.reader(StringIO(_decoded(path), newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
     rows: list[list[str]] = []
-    lines: list[int] = []
-    gaps: list[int] = []  # lines with nothing on them
-    text = _decoded(path)
-    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
-    last = 0
+    ends: list[int] = [0]  # the line with which each row ends; a field may hold line ends
     try:
         for row in reader:
-            line, last = last + 1, reader.line_num
-            if not row:
-                gaps.append(line)
-            elif not names:
-                names = _header(file, row, line, delimiter)
-            elif len(row) != len(names):
-                raise DataError(file, f"this line has {_fields(len(row))}", _count(row, names, delimiter), line)
-            else:
-                rows.append([field.strip() for field in row])
-                lines.append(line)
+            rows.append(row)
+            ends.append(reader.line_num)
     except csv.Error as error:
-        raise DataError(file, f"this is not CSV: {error}", "check its quotes", last + 1) from error
-    if not names:
+        raise DataError(file, f"this is not CSV: {error}", "check its quotes", ends[-1] + 1) from error
+    filled = [(end + 1, row) for end, row in zip(ends, rows, strict=False) if row]
+    if not filled:
         raise DataError(file, "the file is empty", "the first line names the columns")
-    if not rows:
+    line, head = filled.pop(0)
+    names = _header(file, head, line, delimiter)
+    if not filled:
         raise DataError(file, "there are no rows under the header", "give at least one")
-    # In a table of one column a line with nothing on it is an empty field; elsewhere, and at the end, it is a gap.
-    inner = [line for line in gaps if lines[0] < line < lines[-1]]
-    if len(names) == 1 and inner:
-        merged = sorted([*zip(lines, rows, strict=True), *((line, [""]) for line in inner)])
-        lines, rows = [line for line, _ in merged], [row for _, row in merged]
-    return [TextColumn(file, name, texts, lines) for name, texts in zip(names, zip(*rows, strict=True), strict=True)]
+    if len(names) == 1:
+        # In a table of one column a line with nothing on it is an empty field; elsewhere, and at the end, it is a gap.
+        inner = zip(ends[line:], rows[line:], strict=False)
+        filled = [(end + 1, row or [""]) for end, row in inner if end < filled[-1][0]]
+    for line, row in filled:
+        if len(row) != len(names):
+            raise DataError(file, f"this line has {_fields(len(row))}", _count(row, names, delimiter), line)
+    lines = [line for line, _ in filled]
+    columns = zip(*(row for _, row in filled), strict=True)
+    return [
+        TextColumn(file, name, tuple(map(str.strip, texts)), lines) for name, texts in zip(names, columns, strict=True)
+    ]
 
 
 MARKS = (
