@@ -197,7 +197,7 @@ class DataError(ValueError):
         place = self.file
         if self.line is not None:
             place += f", line {self.line}"
-        if self.at is not None:
+        if self.at:
             where = f"row {self.at[0]}" if len(self.at) == 1 else f"position {list(self.at)}"
             place += f", {where} (from 0)"
         if self.column is not None:

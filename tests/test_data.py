@@ -333,6 +333,25 @@ def test_a_place_is_that_of_the_file_after_rows_were_left_out(model: gradc.Model
     assert gradc.read_data(model, data, on_nan="drop").inputs["k"].tolist() == [0, 0, 0]
 
 
+def test_a_number_is_traced_to_where_it_stands(tmp_path: Path, line: gradc.Model) -> None:
+    path = tmp_path / "d.csv"
+    path.write_text("y,name,t\n" + "".join(f"{i},a,{'' if i % 5 == 2 else i}\n" for i in range(30)))
+    found = gradc.read_data(line, path, on_nan="drop", validation=0.25, seed=4)
+    for row, value in enumerate(found.inputs["t"]):
+        assert found.place("t", (row,)) == f"{path}, line {int(value) + 2}, column 't'"
+
+
+def test_a_number_without_axes_and_a_masked_array() -> None:
+    model = gradc.compile("input rate, t[n]\nparam w = 1\nminimize mean(w * rate * t)\n")
+    masked = np.ma.masked_array([1.0, 99.0, 3.0], [False, True, False])
+    found = gradc.read_data(model, {"rate": 0.5, "t": masked}, on_nan="drop")
+    assert found.inputs["rate"].shape == ()
+    assert found.inputs["t"].tolist() == [1, 3]
+    model.module.bind(found.inputs)
+    with pytest.raises(gradc.DataError, match="give one number"):
+        gradc.read_data(model, {"rate": [0.5], "t": [1.0]})
+
+
 def test_rows_along_another_axis_than_the_first() -> None:
     turned = gradc.compile("batch n\ninput x[t, n], y[n]\nparam w = 1\nminimize mean((w * sum[t](x) - y)^2)\n")
     x = np.arange(12.0).reshape(3, 4)
@@ -476,9 +495,38 @@ def test_a_library_that_is_not_there(
         gradc.read_data(line, tmp_path / file)
 
 
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        ([1, "a"], r"row 1 \(from 0\), column 't': 'a' is a str, and before it 1 is an int; store values of one type"),
+        (pd.Series([1, "a"]), r"row 1 \(from 0\), column 't': 'a' is a str, and before it 1 is an int"),
+        ([object(), None], r"row 0 \(from 0\), column 't': this is an object;"),
+        ([1, 2**70], r"row 1 \(from 0\), column 't': 1180591620717411303424 is a whole number above 2\^53"),
+        ([[1, 2], [3]], "column 't': this is ragged"),
+        ([1, None], r"row 1 \(from 0\), column 't': there is no value here \(null\)"),
+        (pd.Series([1, None], dtype="Int64"), "there is no value here"),
+        (pl.Series([1, None]), "there is no value here"),
+        (
+            pl.Series([[1], [2, 3]]),
+            r"row 1 .*: the list here has shape \(2,\), and the first \(1,\)",
+        ),
+        (pl.Series([{"a": 1}, {"a": 2}]), "column 't': this holds structs"),
+        (pd.to_datetime(pd.Series(["2024-01-05", "2024-01-06"])), "column 't': this holds dates or times"),
+        (pl.Series(["2024-01-05", "2024-01-06"]).str.to_date(), "column 't': this holds dates or times"),
+        (pd.to_timedelta(pd.Series([1, 2])), "column 't': this holds spans of time"),
+        ("abc", "column 't': 'abc' is not a number"),
+    ],
+    ids=str,
+)
+def test_objects_that_are_refused(column: Any, told: str, line: gradc.Model) -> None:
+    with pytest.raises(gradc.DataError, match=told):
+        gradc.read_data(line, {"t": column, "y": [0, 0]})
+
+
 def test_an_object_without_columns(line: gradc.Model) -> None:
-    with pytest.raises(TypeError, match="this is of type int"):
-        gradc.read_data(line, 3)
+    for data in (3, None, pd.Series([1.0]), pl.Series([1.0]), np.ones(2)):
+        with pytest.raises(TypeError, match=f"this is of type {type(data).__name__}"):
+            gradc.read_data(line, data)
     with pytest.raises(ValueError, match="on_nan is 'error' or 'drop'"):
         gradc.read_data(line, {"t": [1]}, on_nan="skip")
 

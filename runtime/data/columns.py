@@ -123,7 +123,12 @@ def from_array(file: str, name: str, array: Array) -> Cells:
     if kind == "U":
         return Cells(array.astype(object))
     if kind == "S":
-        return Cells(np.char.decode(array, "utf-8").astype(object))
+        try:
+            return Cells(np.char.decode(array, "utf-8").astype(object))
+        except UnicodeDecodeError as error:
+            raise DataError(
+                file, "this holds bytes that are no UTF-8 text", "store words as text", column=name
+            ) from error
     if kind == "O":
         return _of_objects(file, name, array)
     what, remedy = OTHERS.get(kind, (str(array.dtype), "store numbers"))
@@ -147,17 +152,19 @@ def _of_objects(file: str, name: str, array: Array) -> Cells:
     first = flat[known[0]] if len(known) else None
     if isinstance(first, list | tuple | np.ndarray):
         return _of_lists(file, name, flat, missing)
-    fits, empty = next((test, empty) for test, empty in KINDS if test(first))
+    fits, empty = next((kind for kind in KINDS if kind[0](first)), (lambda value: False, 0.0))
     filled = np.empty(len(flat), object)
     filled[:] = empty
     for i in known:
         value = flat[i]
         if not fits(value):
-            told = f"{str(value)[:40]!r} is {_article(value)}, and {str(first)[:40]!r} before it is {_article(first)}"
-            if value is first:
-                told = f"{str(value)[:40]!r} is {_article(value)}"
+            told = _told(value) + (f", and before it {_told(first)}" if value is not first else "")
             at = tuple(int(k) for k in np.unravel_index(i, array.shape))
             raise DataError(file, told, "store values of one type, numbers or words", column=name, at=at)
+        if isinstance(value, int) and abs(value) >= 2**63:
+            at = tuple(int(k) for k in np.unravel_index(i, array.shape))
+            what = f"{value} is a whole number above 2^53"
+            raise DataError(file, what, "no double holds it exactly", column=name, at=at)
         filled[i] = value.decode() if isinstance(value, bytes) else value
     mask = missing.reshape(array.shape) if missing.any() else None
     if isinstance(empty, str):
@@ -167,25 +174,25 @@ def _of_objects(file: str, name: str, array: Array) -> Cells:
 
 def _gone(value: object) -> bool:
     """Whether there is no value: None, NaN, or what pandas writes for them."""
-    return (
-        value is None or (isinstance(value, float) and value != value) or type(value).__name__ in ("NAType", "NaTType")
-    )
+    named = type(value).__name__ in ("NAType", "NaTType")
+    return value is None or named or (isinstance(value, float) and value != value)
 
 
 KINDS: tuple[tuple[Callable[[Any], bool], object], ...] = (
     (lambda value: isinstance(value, str | bytes), ""),
     (lambda value: isinstance(value, bool | np.bool_), False),
-    (lambda value: isinstance(value, int | np.integer) and abs(value) < 2**63, 0),
+    (lambda value: isinstance(value, int | np.integer), 0),
     (lambda value: isinstance(value, Real) and not isinstance(value, bool), 0.0),
     (lambda value: value is None, 0.0),
-    (lambda value: False, 0.0),
 )
 """What objects of one column may be, and what stands in place of those that are missing."""
 
 
-def _article(value: object) -> str:
+def _told(value: object) -> str:
+    """A value and its type; of an object that is neither word nor number the type alone."""
     kind = type(value).__name__
-    return f"an {kind}" if kind[0] in "aeiouAEIOU" else f"a {kind}"
+    shown = repr(value)[:40] if isinstance(value, str | bytes | Real) else "this"
+    return f"{shown} is an {kind}" if kind[0] in "aeiouAEIOU" else f"{shown} is a {kind}"
 
 
 def _of_lists(file: str, name: str, flat: Array, missing: Array) -> Cells:

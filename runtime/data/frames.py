@@ -31,7 +31,7 @@ def read_frame(frame: Any) -> list[Column]:
         return [ArrayColumn("the data", name, partial(_given, name, frame[name])) for name in frame.dtype.names]
     if "pyarrow" in libraries and hasattr(frame, "schema") and hasattr(frame, "column"):
         return read_table(frame, "the table")
-    if hasattr(frame, "__arrow_c_stream__"):
+    if hasattr(frame, "__arrow_c_stream__") and not hasattr(frame, "to_frame"):
         import pyarrow
 
         return read_table(pyarrow.table(frame), "the table")
@@ -44,14 +44,19 @@ def read_frame(frame: Any) -> list[Column]:
 def _given(name: str, value: Any) -> Cells:
     """One value of a mapping."""
     library = type(value).__module__.partition(".")[0]
-    if library in SERIES:
+    if library in SERIES and hasattr(value, "to_list") and hasattr(value, "to_frame"):
         return SERIES[library]("the data", name, value)
     try:
         array = np.asarray(value)
+        if array.dtype.kind == "U" and isinstance(value, list | tuple):
+            # NumPy makes words of numbers that stand beside words.
+            array = np.array(value, object)
     except ValueError as error:
         what = "this is ragged: its rows have different lengths"
         raise DataError("the data", what, "give rows of one length", column=name) from error
-    return from_array("the data", name, array)
+    found = from_array("the data", name, array)
+    masked = np.ma.getmaskarray(value) if isinstance(value, np.ma.MaskedArray) else None
+    return found if masked is None else replace(found, missing=masked)
 
 
 def _pandas(frame: Any) -> list[Column]:
@@ -64,7 +69,7 @@ def _pandas(frame: Any) -> list[Column]:
 
 def _of_pandas(file: str, name: str, series: Any) -> Cells:
     """One series of pandas."""
-    missing = series.isna().to_numpy(bool)
+    missing = np.asarray(series.isna(), bool)
     mask = missing if missing.any() else None
     kind = series.dtype.kind
     if hasattr(series, "cat"):

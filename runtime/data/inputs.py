@@ -119,7 +119,9 @@ class Assembly:
         if len(found) != len(axes):
             told = "one axis" if len(found) == 1 else f"{len(found)} axes"
             what = f"this has {told}, and the input {title} has {len(axes)}"
-            remedy = f"give an array of shape [{', '.join(map(str, shape))}]"
+            remedy = (
+                f"give an array of shape [{', '.join(map(str, shape))}]" if shape else "give one number, in an .npz"
+            )
             error = one.part.wrong(None, what, "map the input to one column" if one.part.stacked else remedy)
             if len(found) + 1 == len(axes):
                 error.option, error.need = "columns", one.name
@@ -211,11 +213,16 @@ class Assembly:
 
     def _wrong(self, one: _Input, place: tuple[int, ...], what: str, remedy: str) -> DataError:
         """A mistake at a place of what was kept; what stands there, `what` says."""
-        if self.kept is not None and self.module.ROWS in one.entry["axes"]:
-            axis = one.entry["axes"].index(self.module.ROWS)
-            place = (*place[:axis], int(self.kept[place[axis]]), *place[axis + 1 :])
-        column, at = one.part.at(place)
+        column, at = one.part.at(self.origin(one.name, place))
         return column.wrong(at, f"{column.shown(at)} {what}", remedy)
+
+    def origin(self, name: str, place: tuple[int, ...]) -> tuple[int, ...]:
+        """Where in the source a place of an input was, before rows were left out."""
+        axes = self.module.INPUTS[name]["axes"]
+        if self.kept is None or self.module.ROWS not in axes:
+            return place
+        axis = axes.index(self.module.ROWS)
+        return (*place[:axis], int(self.kept[place[axis]]), *place[axis + 1 :])
 
     # --- words
 
@@ -281,14 +288,14 @@ class Assembly:
             what = f"is no position along the axis {axis}"
             upto = f" to {length - 1}" if length is not None else ""
             raise self._wrong(one, place, what, f"positions count from 0{upto}")
-        return np.ascontiguousarray(one.cells.array, np.int64)
+        return np.asarray(one.cells.array, np.int64, order="C")
 
     def _truth(self, one: _Input) -> Array:
         place = None if one.cells.array.dtype == bool else _first(one.cells, lambda block, _: ~np.isin(block, (0, 1)))
         if place is not None:
             what = "is no truth value"
             raise self._wrong(one, place, what, "write true and false, or 1 and 0")
-        return np.ascontiguousarray(one.cells.array, bool)
+        return np.asarray(one.cells.array, bool, order="C")
 
     def _number(self, one: _Input) -> Array:
         array = one.cells.array
@@ -306,7 +313,7 @@ class Assembly:
                 what = f"is too large for {self.module.DTYPE}"
                 raise self._wrong(one, place, what, "scale the column, or compile the model for float64")
         # A column in another order, or of another machine, would be converted anew at each look at some of its rows.
-        return np.ascontiguousarray(array)
+        return np.asarray(array, order="C")
 
     def _refuse_truths(self, one: _Input, wanted: str, remedy: str) -> None:
         if one.cells.array.dtype == bool:

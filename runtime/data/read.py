@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from types import ModuleType
 from typing import Any
@@ -39,6 +39,28 @@ class Data:
     vocabularies: Mapping[str, Sequence[str]]
     record: Mapping[str, Any]
     notes: Sequence[str] = ()
+    trace: Trace | None = field(default=None, repr=False, compare=False)
+
+    def place(self, name: str, index: tuple[int, ...]) -> str:
+        """Where a number of an input stands in its source, as `d.csv, line 3, column 'a'`."""
+        return "the data" if self.trace is None else self.trace.place(name, index)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The way back from the inputs to their sources: what each is made of, and the rows that they have."""
+
+    assembly: Assembly
+    parts: Mapping[str, Part]
+    rows: Array | None
+
+    def place(self, name: str, index: tuple[int, ...]) -> str:
+        """Where a number of an input stands in its source."""
+        axes, rows = self.assembly.module.INPUTS[name]["axes"], self.assembly.module.ROWS
+        if self.rows is not None and rows in axes:
+            axis = axes.index(rows)
+            index = (*index[:axis], int(self.rows[index[axis]]), *index[axis + 1 :])
+        return self.parts[name].wrong(self.assembly.origin(name, index), "", "").place
 
 
 def read_data(
@@ -80,9 +102,9 @@ def read_data(
     resolved = {name: parts[name].names for name in pairs}
     record: dict[str, Any] = {"map": resolved, "on_nan": on_nan, "dropped": _dropped(assembly)}
     notes = _notes(assembly, "")
-    inputs, rest = assembly.inputs, None
+    inputs, rest, rows = assembly.inputs, None, None
     if isinstance(validation, float | int) and not isinstance(validation, bool):
-        inputs, rest, told = _cut(module, assembly, float(validation), seed)
+        inputs, rest, rows, told = _cut(module, assembly, float(validation), seed)
     elif validation is not None:
         rest, told, more = _others(assembly, open_sources(validation), resolved, parts)
         notes += more
@@ -90,7 +112,7 @@ def read_data(
         told = None
     record["validation"] = told
     record["vocabularies"] = {axis: list(words) for axis, words in assembly.vocabularies.items()}
-    return Data(inputs, rest, assembly.vocabularies, record, notes)
+    return Data(inputs, rest, assembly.vocabularies, record, notes, Trace(assembly, parts | others, rows))
 
 
 def _needed(module: ModuleType) -> list[str]:
@@ -157,8 +179,8 @@ def _notes(assembly: Assembly, what: str) -> tuple[str, ...]:
 
 def _cut(
     module: ModuleType, assembly: Assembly, fraction: float, seed: int
-) -> tuple[dict[str, Array], dict[str, Array], dict[str, Any]]:
-    """The inputs with the rows to train on, and with those held out."""
+) -> tuple[dict[str, Array], dict[str, Array], Array, dict[str, Any]]:
+    """The inputs with the rows to train on, with those held out, and which rows the first are."""
     rows = None if module.ROWS is None else assembly.lengths.get(module.ROWS)
     if rows is None:
         raise DataError(None, "the model has no axis of rows, and none can be held out", "give no validation")
@@ -170,7 +192,7 @@ def _cut(
             if module.ROWS in module.INPUTS[name]["axes"]:
                 found[name] = np.take(array, chosen, module.INPUTS[name]["axes"].index(module.ROWS))
         cut.append(found)
-    return cut[0], cut[1], {"fraction": fraction, "seed": seed, "rows": len(places[1])}
+    return cut[0], cut[1], places[0], {"fraction": fraction, "seed": seed, "rows": len(places[1])}
 
 
 def _others(

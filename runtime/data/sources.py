@@ -179,7 +179,7 @@ class Catalogue:
         names = list(self.columns)
         told = ", ".join(names[:LISTED]) + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")
         remedy += f"there are {told}" if names else "there are none"
-        return DataError(", ".join(self.sources), what, remedy, option="map", need=need)
+        return DataError(", ".join(self.sources) or None, what, remedy, option="map", need=need)
 
 
 LISTED = 20
