@@ -52,7 +52,7 @@ def take(
             on_nan=arguments.on_nan,
             vocabularies=before.get("vocabularies"),
             validation=validation,
-            seed=arguments.seed,
+            seed=getattr(arguments, "seed", 0),
         )
     except DataError as error:
         raise failure(error) from error
