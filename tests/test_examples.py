@@ -16,7 +16,6 @@ import pytest
 
 import gradc
 from gradc.__main__ import main
-from gradc.runtime import read_columns
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -138,8 +137,8 @@ AXES = {"lstm": ("n", "t", "symbol"), "characters": ("n", "t", "symbol")}
 def test_an_example_walks_as_its_like_in_pytorch(name: str) -> None:
     walk = REFERENCE["walks"][name]
     module = gradc.compile(EXAMPLES / name / f"{name}.model").module
-    columns = read_columns(EXAMPLES.joinpath(*DATA.get(name, (name, "train.npz"))))
-    data = {name: array[: walk["rows"]] for name, array in columns.items() if name in module.INPUTS}
+    read = gradc.read_data(module, EXAMPLES.joinpath(*DATA.get(name, (name, "train.npz"))))
+    data = {name: array[: walk["rows"]] for name, array in read.inputs.items()}
     parameters = start(walk["shapes"])
     session = gradc.Session(module, data, module.pack(parameters, data))
     outputs = module.predict(session.theta, data)
@@ -161,7 +160,8 @@ def test_the_rivals_as_in_pytorch() -> None:
     known = REFERENCE["rivals"]
     module = gradc.compile(EXAMPLES / "gan" / "gan.model").module
     rows = known["rows"]
-    data = {"real": read_columns(EXAMPLES / "gan" / "ring.npz")["real"][:rows].astype(float)}
+    with np.load(EXAMPLES / "gan" / "ring.npz") as ring:
+        data = {"real": ring["real"][:rows].astype(float)}
     data["seed"] = np.sin(np.arange(8.0 * rows) ** 1.5).reshape(rows, 8)
     theta = module.pack(start(known["shapes"]), data)
     for name, objective in known["objectives"].items():
