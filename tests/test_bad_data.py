@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import random
 import zipfile
 from collections.abc import Callable, Mapping
@@ -276,6 +277,7 @@ CASES: dict[str, Case] = {
     # --- files
     "no such file": Case({}, more="--data nowhere.csv"),
     "folder": Case({"d.csv": lambda path: path.mkdir()}),
+    "pipe": Case({"d.csv": lambda path: os.mkfifo(path)}),
     "unknown kind": Case({"d.dat": LINE}),
     "spreadsheet": Case({"d.xlsx": b"PK\x03\x04"}),
     "pickle": Case({"d.pkl": b"\x80\x04"}),

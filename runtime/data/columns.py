@@ -60,6 +60,10 @@ class Column(ABC):
         """The column as words; None where it holds numbers. `certainly` where words are known to be wanted."""
 
     @abstractmethod
+    def bare(self) -> Column:
+        """The column without what it holds, which still knows its places."""
+
+    @abstractmethod
     def shown(self, at: tuple[int, ...]) -> str:
         """What stands at a place, as the source has it."""
 
@@ -92,6 +96,9 @@ class ArrayColumn(Column):
 
     def words(self, certainly: bool) -> Cells | None:
         return self.cells if self.cells.array.dtype == object else None
+
+    def bare(self) -> Column:
+        return ArrayColumn(self.file, self.name, lambda: Cells(np.empty(0)))
 
     def shown(self, at: tuple[int, ...]) -> str:
         if self.cells.missing is not None and self.cells.missing[at]:

@@ -213,16 +213,8 @@ class Assembly:
 
     def _wrong(self, one: _Input, place: tuple[int, ...], what: str, remedy: str) -> DataError:
         """A mistake at a place of what was kept; what stands there, `what` says."""
-        column, at = one.part.at(self.origin(one.name, place))
+        column, at = one.part.at(along_rows(self.module, one.name, place, self.kept))
         return column.wrong(at, f"{column.shown(at)} {what}", remedy)
-
-    def origin(self, name: str, place: tuple[int, ...]) -> tuple[int, ...]:
-        """Where in the source a place of an input was, before rows were left out."""
-        axes = self.module.INPUTS[name]["axes"]
-        if self.kept is None or self.module.ROWS not in axes:
-            return place
-        axis = axes.index(self.module.ROWS)
-        return (*place[:axis], int(self.kept[place[axis]]), *place[axis + 1 :])
 
     # --- words
 
@@ -319,6 +311,15 @@ class Assembly:
         if one.cells.array.dtype == bool:
             place = (0,) * one.cells.array.ndim
             raise self._wrong(one, place, f"is a truth value, not {wanted}", remedy)
+
+
+def along_rows(module: ModuleType, name: str, place: tuple[int, ...], rows: Array | None) -> tuple[int, ...]:
+    """Where a place of an input was before only these rows of it were taken; None took them all."""
+    axes = module.INPUTS[name]["axes"]
+    if rows is None or module.ROWS not in axes:
+        return place
+    axis = axes.index(module.ROWS)
+    return (*place[:axis], int(rows[place[axis]]), *place[axis + 1 :])
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import DataError
 from .columns import Array
-from .inputs import Assembly
+from .inputs import Assembly, along_rows
 from .sources import Catalogue, Part, Source, nearest, open_sources
 from .split import held_out
 
@@ -48,19 +48,18 @@ class Data:
 
 @dataclass(frozen=True)
 class Trace:
-    """The way back from the inputs to their sources: what each is made of, and the rows that they have."""
+    """The way back from the inputs to their sources: what each is made of, and the rows that were taken."""
 
-    assembly: Assembly
+    module: ModuleType
     parts: Mapping[str, Part]
-    rows: Array | None
+    kept: Array | None  # of the rows that there were, those that were not left out
+    trained: Array | None  # of these, those that were not held out
 
     def place(self, name: str, index: tuple[int, ...]) -> str:
         """Where a number of an input stands in its source."""
-        axes, rows = self.assembly.module.INPUTS[name]["axes"], self.assembly.module.ROWS
-        if self.rows is not None and rows in axes:
-            axis = axes.index(rows)
-            index = (*index[:axis], int(self.rows[index[axis]]), *index[axis + 1 :])
-        return self.parts[name].wrong(self.assembly.origin(name, index), "", "").place
+        for rows in (self.trained, self.kept):
+            index = along_rows(self.module, name, index, rows)
+        return self.parts[name].wrong(index, "", "").place
 
 
 def read_data(
@@ -112,7 +111,9 @@ def read_data(
         told = None
     record["validation"] = told
     record["vocabularies"] = {axis: list(words) for axis, words in assembly.vocabularies.items()}
-    return Data(inputs, rest, assembly.vocabularies, record, notes, Trace(assembly, parts | others, rows))
+    bare = {name: (parts | others)[name].bare() for name in inputs}
+    trace = Trace(module, bare, assembly.kept, rows)
+    return Data(inputs, rest, assembly.vocabularies, record, notes, trace)
 
 
 def _needed(module: ModuleType) -> list[str]:

@@ -94,6 +94,10 @@ class Part:
         """The columns' names, as a mapping has them."""
         return [column.name for column in self.columns] if self.stacked else self.columns[0].name
 
+    def bare(self) -> Part:
+        """The part without what its columns hold, which still knows their places."""
+        return Part(tuple(column.bare() for column in self.columns), self.stacked)
+
     def at(self, index: tuple[int, ...]) -> tuple[Column, tuple[int, ...]]:
         """The column that holds a place of the input, and the place there."""
         return (self.columns[index[-1]], index[:-1]) if self.stacked else (self.columns[0], index)

@@ -74,6 +74,9 @@ class TextColumn(Column):
             return None
         return Cells(np.array(self.texts, object), missing if missing.any() else None)
 
+    def bare(self) -> Column:
+        return TextColumn(self.file, self.name, (), self.lines)
+
     def shown(self, at: tuple[int, ...]) -> str:
         return repr(self.texts[at[0]][:40])
 
