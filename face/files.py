@@ -5,6 +5,7 @@ Takes a path and what to write; raises `Failure` ("file") where it cannot be don
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tempfile
@@ -55,12 +56,17 @@ def replace(path: Path, fill: Callable[[BinaryIO], object], keep: Path | None = 
 
 
 def _settle(folder: Path) -> None:
-    """Have the names in a folder on the disk; on Windows a folder cannot be opened, and nothing is done."""
-    if os.name == "nt":
+    """Have the names in a folder on the disk, where the system can do that."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        # Windows opens no folders, and some folders may be written and not read.
         return
-    handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(handle)
 

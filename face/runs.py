@@ -104,6 +104,16 @@ class RunFolder:
         self.folder, self.module = folder, module
         self.lines: Lines | None = None
         self._last_is_regular = False
+        self._held: int | None = None
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.lines is not None:
+            self.lines.close()
+        if self._held is not None:
+            os.close(self._held)
 
     # ------------------------------------------------------------------------------------------------------- begin
 
@@ -117,6 +127,7 @@ class RunFolder:
             checkpoints.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot(f"make the folder {checkpoints}", error) from error
+        self._hold(checkpoints)
         refuse_foreign(self.folder / self.module, force=False)
         names = (PARAMETERS, METRICS, RUN, *CURVES)
         for path in (*(self.folder / name for name in names), *(checkpoints / n for n in (LAST, BEFORE, BEST))):
@@ -134,6 +145,19 @@ class RunFolder:
             sweep(checkpoints, (LAST, BEFORE, BEST))
         except OSError as error:
             raise cannot(f"write in {self.folder}", error) from error
+
+    def _hold(self, checkpoints: Path) -> None:
+        """Be the only one to write here, until this process ends in whatever way. Failure where another is."""
+        try:
+            import fcntl
+
+            self._held = os.open(checkpoints, os.O_RDONLY)
+            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Failure("file", f"another training is writing in {self.folder}", "wait for it, or end it") from error
+        except (ImportError, OSError):
+            # Windows has no such lock, nor have some file systems.
+            return
 
     def _status(self) -> str | None:
         """What run.json says of the training, None where it says nothing."""
@@ -189,13 +213,10 @@ class RunFolder:
     # --------------------------------------------------------------------------------------------------------- end
 
     def save(self, parameters: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Write parameters.npz."""
+        """Write parameters.npz; all lines of metrics.jsonl are there."""
+        assert self.lines is not None
+        self.lines.show()
         write_arrays(self.folder / PARAMETERS, parameters)
-
-    def close(self) -> None:
-        """Leave metrics.jsonl."""
-        if self.lines is not None:
-            self.lines.close()
 
 
 def load(folder: Path) -> Saved | None:

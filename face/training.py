@@ -81,8 +81,8 @@ class Training:
     """A session with its optimiser and schedule, and where it stands.
 
     `titles` are what the losses are called, by objective. `held_out` has rows for validation. `head` is what every
-    checkpoint holds besides: what the training is. `told` is called with each line. `trouble` is what a pass has raised
-    where numbers went wrong.
+    checkpoint holds besides: what the training is. `text` is the module's. All in `told` are called with each line.
+    `trouble` is what a pass has raised where numbers went wrong.
     """
 
     session: Session
@@ -93,6 +93,7 @@ class Training:
     held_out: Mapping[str, npt.NDArray[Any]] | None
     folder: RunFolder
     head: Mapping[str, Any]
+    text: str
     told: list[Callable[[Line], None]] = field(default_factory=list)
 
     epoch: int = 0

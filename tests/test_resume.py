@@ -10,6 +10,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -440,3 +441,83 @@ def test_a_checkpoint_of_something_else(broken_off: Path) -> None:
             checkpoint.write(file, {"epoch": 3})
     with pytest.raises(Failure, match="is not the checkpoint of a training"):
         runs.load(broken_off)
+
+
+# ----------------------------------------------------------------------------------------- interrupted, and diverged
+
+
+def test_an_interrupt_leaves_the_checkpoint_of_its_epoch(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from gradc.training import Training
+
+    told, folder = Training._told, tmp_path / "off"
+
+    def interrupt(self: Training, losses: tuple[float, ...]) -> dict[str, Any]:
+        if self.epoch == 8:
+            signal.raise_signal(signal.SIGINT)
+        return told(self, losses)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "_told", interrupt)
+        assert call(folder) == 130
+    assert "interrupted after epoch 8" in capsys.readouterr().err
+    run = json.loads((folder / "run.json").read_text())
+    assert (run["status"], run["epochs_done"], run["last"]["epoch"]) == ("interrupted", 8, 8)
+    saved = runs.load(folder)
+    assert saved is not None
+    assert saved.state["epoch"] == 8
+    with np.load(folder / "parameters.npz") as found:
+        assert [float(found["w"]), float(found["b"])] == saved.state["theta"].tolist()
+    assert resume(folder) == 0
+    assert files(folder) == files(whole)
+
+
+def test_a_second_interrupt_ends_at_once(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from gradc.runtime import Optimizer
+
+    descend, folder, steps = Optimizer.descend, tmp_path / "off", 0
+
+    def interrupt(self: Optimizer, *arguments: Any) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == 16:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+        descend(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Optimizer, "descend", interrupt)
+        assert call(folder) == 130
+    assert "interrupted after epoch 5" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert resume(folder) == 0
+    assert files(folder) == files(whole)
+
+
+def test_a_training_that_diverges_does_so_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train", str(MODEL), "--data", str(DATA), "--out", str(tmp_path / "f"), "--no-plots", "--lr", "3"]
+    assert main([*words, "--epochs", "900"]) == 1
+    told, before = capsys.readouterr().err, files(tmp_path / "f")
+    assert "the last good parameters are in" in told
+    saved = runs.load(tmp_path / "f")
+    assert saved is not None
+    assert 0 < saved.state["epoch"] < 900
+    assert np.isfinite(saved.state["theta"]).all()
+    assert resume(tmp_path / "f") == 1
+    assert capsys.readouterr().err.splitlines()[-2:] == told.splitlines()[-2:]
+    assert files(tmp_path / "f") == before
+    assert main([*words, "--epochs", "3"]) == 0, "and it is written over"
+
+
+def test_two_at_once_are_one_too_many(broken_off: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("fcntl")
+    with runs.RunFolder(broken_off, "thermometer.py") as folder:
+        folder.prepare(force=True)
+        before = files(broken_off)
+        assert resume(broken_off) == 1
+        assert "another training is writing in" in capsys.readouterr().err
+        assert files(broken_off) == before
+    assert resume(broken_off) == 0

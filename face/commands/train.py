@@ -189,13 +189,42 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     saved = runs.load(arguments.out) if arguments.resume else None
     if saved is not None:
         arguments = _as_it_was(arguments, saved)
-        terminal.message(f"warning: {saved.damaged}; the checkpoint before it is taken") if saved.damaged else None
+        if saved.damaged is not None:
+            terminal.message(f"warning: {saved.damaged}; the checkpoint before it is taken")
     elif arguments.model is None or not arguments.data:
         what = "MODEL" if arguments.model is None else "--data"
         nothing = f"{arguments.out} has no checkpoint to go on from" if arguments.resume else "a training needs both"
         raise usage(f"{what} is missing", f"{nothing}: give MODEL and --data")
     if arguments.tensorboard:
         board.require()
+    plots = not arguments.no_plots and curves.available()
+    training = _prepared(arguments, saved, terminal)
+    with training.folder as folder:
+        folder.prepare(force=arguments.force or saved is not None)
+        for change in _changes(training, saved):
+            terminal.message(f"warning: {change}: the numbers may differ in their last digits")
+        if not arguments.no_plots and not plots:
+            terminal.message(f"note: {curves.MISSING}")
+        terminal.message(_what_begins(training))
+        if saved is None:
+            folder.begin(training.text, _whole(training, runs.RUNNING))
+        else:
+            folder.go_on(saved, _whole(training, runs.RUNNING))
+        status, failure = _train(training, terminal, arguments.tensorboard)
+        parameters = training.session.module.unpack(training.chosen, training.session.data)
+        folder.save(parameters)
+        if plots and training.epoch:
+            curves.draw(folder.folder, list(training.titles.values()), training.best)
+        record = _whole(training, {OK: "done", FAILED: "diverged", INTERRUPTED: "interrupted"}[status])
+        folder.describe(record)
+    values = {key: value.tolist() for key, value in parameters.items() if value.size <= SHOWN}
+    result = {**record, "out": str(arguments.out), "parameters": values}
+    failures: list[Failure | ModelError] = [] if failure is None else [failure]
+    return Outcome(result, _shown(parameters), status, [*failures, *_origin(training, arguments)])
+
+
+def _prepared(arguments: argparse.Namespace, saved: Saved | None, terminal: Terminal) -> Training:
+    """The training that the options describe, at its beginning or where it was saved. Nothing is written yet."""
     epochs = arguments.epochs or EPOCHS
     optimizer = choices.optimizer(arguments.optimizer, _given(arguments))
     apart = choices.groups(arguments.group, optimizer)
@@ -207,8 +236,9 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         raise usage("every parameter is frozen, and there is nothing to train", "let --freeze name fewer")
 
     from gradc.data import take
+    from gradc.runs import RunFolder
     from gradc.runtime import Session
-    from gradc.runtime.environment import changes, environment
+    from gradc.runtime.environment import environment
     from gradc.runtime.fit import check, cuts
     from gradc.training import Plan, Training
 
@@ -218,95 +248,68 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
         terminal.message(note)
     if saved is not None:
         _same_data(taken, saved, arguments.out)
-    data = taken.inputs
+    data, rows = taken.inputs, _rows(module, taken.inputs)
+    plan = Plan(
+        epochs=epochs,
+        batch=arguments.batch,
+        seed=arguments.seed,
+        accumulate=arguments.accumulate,
+        clip_norm=arguments.clip_norm,
+        clip_value=arguments.clip_value,
+        schedule_every="step" if arguments.schedule_step else "epoch",
+        patience=arguments.patience,
+        min_delta=arguments.min_delta,
+        checkpoint_every=arguments.checkpoint_every or math.ceil(epochs / CHECKPOINTS),
+    )
+    if follow is None:
+        steps = epochs * math.ceil(len(cuts(rows, plan.batch)) / plan.accumulate)
+        follow = choices.schedules(arguments.schedule, steps, "steps")
+    now = {"gradc": VERSION, **environment()}
+    before = [] if saved is None else saved.state["environments"]
+    head = {
+        "arguments": {key: _told(value) for key, value in vars(arguments).items() if key not in OF_A_CALL},
+        "run": _record(arguments, module, taken, optimizer, apart, follow, plan, rows)
+        if saved is None
+        else {**saved.state["run"], "epochs": epochs, "checkpoint_every": plan.checkpoint_every},
+        "module": f"{name}.py",
+        "module_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "environments": before if before and before[-1] == now else [*before, now],
+    }
+    # One loss goes by that name, several by the names of their objectives.
+    titles = {key: key if len(module.OBJECTIVES) > 1 else "loss" for key in module.OBJECTIVES}
     try:
-        theta = module.initial(data, arguments.seed) if saved is None else saved.state["theta"]
-        if saved is None and arguments.start is not None:
-            theta = module.pack(_start(arguments.start, module.unpack(theta, data)), data)
-        session = Session(module, data, theta)
-        rows = _rows(module, data)
-        if follow is None:
-            steps = epochs * math.ceil(len(cuts(rows, arguments.batch)) / arguments.accumulate)
-            follow = choices.schedules(arguments.schedule, steps, "steps")
+        session = Session(module, data, _theta(arguments, module, data) if saved is None else saved.state["theta"])
         made, schedule = choices.made(session, optimizer, apart, follow)
-        plan = Plan(
-            epochs=epochs,
-            batch=arguments.batch,
-            seed=arguments.seed,
-            accumulate=arguments.accumulate,
-            clip_norm=arguments.clip_norm,
-            clip_value=arguments.clip_value,
-            schedule_every="step" if arguments.schedule_step else "epoch",
-            patience=arguments.patience,
-            min_delta=arguments.min_delta,
-            checkpoint_every=arguments.checkpoint_every or math.ceil(epochs / CHECKPOINTS),
-        )
-        # One loss goes by that name, several by the names of their objectives.
-        titles = {key: key if len(module.OBJECTIVES) > 1 else "loss" for key in module.OBJECTIVES}
-        folder = runs.RunFolder(arguments.out, f"{name}.py")
-        now = {"gradc": VERSION, **environment()}
-        before = [] if saved is None else saved.state["environments"]
-        head = {
-            "arguments": {key: _told(value) for key, value in vars(arguments).items() if key not in OF_A_CALL},
-            "run": _record(arguments, module, taken, optimizer, apart, follow, plan, rows)
-            if saved is None
-            else {**saved.state["run"], "epochs": epochs, "checkpoint_every": plan.checkpoint_every},
-            "module": folder.module,
-            "module_sha256": hashlib.sha256(text.encode()).hexdigest(),
-            "environments": before if before and before[-1] == now else [*before, now],
-        }
-        training = Training(session, made, schedule, plan, titles, taken.held_out, folder, head)
+        folder = RunFolder(arguments.out, head["module"])
+        training = Training(session, made, schedule, plan, titles, taken.held_out, folder, head, text)
     except module.DataError as error:
         raise Failure("data", str(error)) from error
     try:
-        check(session, made, arguments.accumulate, schedule if arguments.schedule_step else None)
+        check(session, made, plan.accumulate, schedule if arguments.schedule_step else None)
     except ValueError as error:
         raise usage(str(error)) from error
     if saved is not None:
         training.restore(saved.state)
         if epochs < training.epoch:
             raise usage(f"{training.epoch} epochs are done, and --epochs asks for {epochs}")
-    folder.prepare(force=arguments.force or saved is not None)
-    for change in changes(before[-1], now) if before else ():
-        terminal.message(f"warning: {change}: the numbers may differ in their last digits")
-    if not arguments.no_plots and not curves.available():
-        terminal.message(f"note: {curves.MISSING}")
-    terminal.message(_what_begins(training, name, rows))
-    if saved is None:
-        folder.begin(text, _whole(training, head, runs.RUNNING))
-    else:
-        folder.go_on(saved, _whole(training, head, runs.RUNNING))
-    try:
-        status, failure = _train(training, terminal, arguments)
-    finally:
-        folder.close()
-    parameters = module.unpack(training.chosen, data)
-    folder.save(parameters)
-    if not arguments.no_plots and curves.available() and training.epoch:
-        curves.draw(arguments.out, list(titles.values()), training.best)
-    record = _whole(training, head, {OK: "done", FAILED: "diverged", INTERRUPTED: "interrupted"}[status])
-    folder.describe(record)
-    values = {key: value.tolist() for key, value in parameters.items() if value.size <= SHOWN}
-    result = {**record, "out": str(arguments.out), "parameters": values}
-    failures: list[Failure | ModelError] = [] if failure is None else [failure]
-    return Outcome(result, _shown(parameters), status, [*failures, *_origin(training, arguments)])
+    return training
 
 
-def _train(training: Training, terminal: Terminal, arguments: argparse.Namespace) -> tuple[int, Failure | None]:
+def _train(training: Training, terminal: Terminal, tensorboard: bool) -> tuple[int, Failure | None]:
     """The training, with those who look on."""
     from gradc.board import Board
 
     quiet = () if training.schedule is not None else training.rates
     with terminal.progress(training.plan.epochs, quiet) as progress:
         training.told.append(progress)
-        if not arguments.tensorboard:
+        if not tensorboard:
             return training.run()
-        written = Board(arguments.out)
-        training.told.append(written)
+        board = Board(training.folder.folder)
+        training.told.append(board)
         try:
             return training.run()
         finally:
-            written.close()
+            board.close()
 
 
 def _origin(training: Training, arguments: argparse.Namespace) -> list[ModelError]:
@@ -330,7 +333,7 @@ def _as_it_was(arguments: argparse.Namespace, saved: Saved) -> argparse.Namespac
     """The options of the run; those that are given must be the same, or may be others. Failure ("usage")."""
     found = dict(vars(arguments))
     for key, told in saved.state["arguments"].items():
-        before, given = _meant(told), found[key]
+        before, given = _meant(told), found.get(key)
         if given == arguments.default_of(key):
             found[key] = before
         elif given != before and key not in MAY_CHANGE:
@@ -400,6 +403,13 @@ def _placeless(record: Any) -> Any:
     return [_placeless(entry) for entry in record] if isinstance(record, list | tuple) else record
 
 
+def _changes(training: Training, saved: Saved | None) -> list[str]:
+    """What the last bit depends on and is not what it was."""
+    from gradc.runtime.environment import changes
+
+    return [] if saved is None else changes(saved.state["environments"][-1], training.head["environments"][-1])
+
+
 # --------------------------------------------------------------------------------------------------- what is recorded
 
 
@@ -445,9 +455,9 @@ def _record(
     }
 
 
-def _whole(training: Training, head: Mapping[str, Any], status: str) -> dict[str, Any]:
+def _whole(training: Training, status: str) -> dict[str, Any]:
     """What run.json holds: the options, and what was found."""
-    line, titles = training.line or {}, training.titles
+    line, titles, head = training.line or {}, training.titles, training.head
     best: Line | None = None if training.best is None else training.best["line"]
     losses = {key: line.get(title) for key, title in titles.items()}
     return {
@@ -467,11 +477,11 @@ def _whole(training: Training, head: Mapping[str, Any], status: str) -> dict[str
     }
 
 
-def _what_begins(training: Training, name: str, rows: int | None) -> str:
+def _what_begins(training: Training) -> str:
     """The line with which a training begins."""
-    session = training.session
-    count = sum(parameter.value.size for parameter in session.parameters.values())
-    sizes = f"{_counted(count, 'number')} in {_counted(len(session.parameters), 'parameter')}"
+    parameters, rows, name = training.session.parameters, training.head["run"]["rows"], training.session.module.MODEL
+    count = sum(parameter.value.size for parameter in parameters.values())
+    sizes = f"{_counted(count, 'number')} in {_counted(len(parameters), 'parameter')}"
     of_rows = "" if rows is None else f", {_counted(rows, 'row')}"
     if training.epoch == 0:
         return f"training {name}: {sizes}{of_rows}"
@@ -486,6 +496,14 @@ def _given(arguments: argparse.Namespace) -> dict[str, Any]:
     found = {key: getattr(arguments, key) for key in ("lr", "momentum", "dampening", "weight_decay")}
     given = {key: value for key, value in found.items() if value is not None}
     return {**given, "nesterov": True} if arguments.nesterov else given
+
+
+def _theta(arguments: argparse.Namespace, module: ModuleType, data: dict[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Where the parameters begin: as the model says, those that a file names as it says."""
+    theta: npt.NDArray[Any] = module.initial(data, arguments.seed)
+    if arguments.start is not None:
+        theta = module.pack(_start(arguments.start, module.unpack(theta, data)), data)
+    return theta
 
 
 def _start(path: Path, initial: dict[str, Any]) -> dict[str, Any]:
