@@ -53,6 +53,8 @@ class Plan:
     patience: int | None
     min_delta: float
     checkpoint_every: int
+    checkpoint_apart: float
+    """Seconds between regular checkpoints at least; there is one before the end all the same."""
 
 
 @dataclass
@@ -238,7 +240,9 @@ class Training:
         self.stopped_early = self.watch.ends(losses[-1] if self._judges else losses[0]) and not self._at_end()
         now = time.monotonic()
         ends = self.stopped_early or self.interrupted
-        if ends or self._at_end() or self._regular() or now - self._checked > self._pause:
+        since = now - self._checked
+        regular = self._regular() and (self._near_end() or since >= self.plan.checkpoint_apart)
+        if ends or self._at_end() or regular or since > self._pause:
             self.checkpoint()
         elif now - self._shown > SHOWN_EVERY:
             self.folder.lines.show()
@@ -247,6 +251,10 @@ class Training:
 
     def _at_end(self) -> bool:
         return self.epoch == self.plan.epochs
+
+    def _near_end(self) -> bool:
+        """Whether no other regular checkpoint comes before the end."""
+        return self.epoch + self.plan.checkpoint_every >= self.plan.epochs
 
     def _regular(self) -> bool:
         return self.epoch % self.plan.checkpoint_every == 0

@@ -499,7 +499,7 @@ def test_a_second_interrupt_ends_at_once(
 
 def test_a_training_that_diverges_does_so_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["train", str(MODEL), "--data", str(DATA), "--out", str(tmp_path / "f"), "--no-plots", "--lr", "3"]
-    assert main([*words, "--epochs", "900"]) == 1
+    assert main([*words, "--epochs", "900", "--checkpoint-every", "40"]) == 1
     told, before = capsys.readouterr().err, files(tmp_path / "f")
     assert "the last good parameters are in" in told
     saved = runs.load(tmp_path / "f")

@@ -64,6 +64,9 @@ EPOCHS = 100
 CHECKPOINTS = 20
 """Regular checkpoints of a training, where nothing else is said."""
 
+APART = 1.0
+"""Seconds between regular checkpoints at least, where nothing is said of them."""
+
 OF_A_CALL = frozenset("out resume force json color traceback run command default_of".split())
 """What a call of the command says of itself, and not of the run."""
 
@@ -260,6 +263,8 @@ def _prepared(arguments: argparse.Namespace, saved: Saved | None, terminal: Term
         patience=arguments.patience,
         min_delta=arguments.min_delta,
         checkpoint_every=arguments.checkpoint_every or math.ceil(epochs / CHECKPOINTS),
+        # Where a training may end at any epoch, the checkpoint before its last must not depend on the time.
+        checkpoint_apart=0.0 if arguments.checkpoint_every or arguments.patience else APART,
     )
     if follow is None:
         steps = epochs * math.ceil(len(cuts(rows, plan.batch)) / plan.accumulate)
@@ -280,7 +285,7 @@ def _prepared(arguments: argparse.Namespace, saved: Saved | None, terminal: Term
     try:
         session = Session(module, data, _theta(arguments, module, data) if saved is None else saved.state["theta"])
         made, schedule = choices.made(session, optimizer, apart, follow)
-        folder = RunFolder(arguments.out, head["module"])
+        folder = RunFolder(arguments.out, f"{name}.py")
         training = Training(session, made, schedule, plan, titles, taken.held_out, folder, head, text)
     except module.DataError as error:
         raise Failure("data", str(error)) from error
