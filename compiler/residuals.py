@@ -33,8 +33,6 @@ from .graph import (
 
 _0, _1 = placeholder(0), placeholder(1)
 
-ONE = Integer(1)
-
 MOST = 100
 """Terms above which an objective is not looked at as a sum of squares."""
 
@@ -77,7 +75,7 @@ class _Term:
     weight: Node
     root: Node
     summed: tuple[Axis, ...] = ()
-    number: Expr = ONE
+    number: Expr = sympy.S.One
 
 
 def residuals(program: Program, objective: Objective) -> Residuals | None:
@@ -113,7 +111,7 @@ def _peeled(graph: Graph, term: _Term) -> _Term:
     if term.factor.positive:
         return term
     weight = graph.product([_scale(graph, term), term.weight])
-    return replace(term, factor=graph.constant(1), number=ONE, weight=weight)
+    return replace(term, factor=graph.constant(1), number=Integer(1), weight=weight)
 
 
 def _residual(graph: Graph, term: _Term, scale: Node) -> Residual:

@@ -97,11 +97,10 @@ def _trust_region(problem: Squares | HeldSquares, start: Array, most: int) -> Ar
 def _least_squares(
     residuals: Callable[[Array], Array], jacobian: Callable[[Array], Array], start: Array, options: dict[str, Any]
 ) -> Array:
-    with np.errstate(all="ignore"):
-        try:
-            found = scipy_optimize().least_squares(residuals, start, jac=jacobian, **options).x
-        except (ValueError, np.linalg.LinAlgError):
-            return start  # it went where nothing is finite
+    try:
+        found = scipy_optimize().least_squares(residuals, start, jac=jacobian, **options).x
+    except (ValueError, np.linalg.LinAlgError):
+        return start  # it went where nothing is finite
     return np.asarray(found) if np.isfinite(found).all() else start
 
 
@@ -134,15 +133,14 @@ def _projection(problem: Squares | HeldSquares, start: Array, most: int) -> Arra
             known[key] = u, problem.residuals(u), slopes - q @ (q.T @ slopes)
         return known[key]
 
-    with np.errstate(all="ignore"):
-        try:
-            if rest.size == 0:
-                return at(start[rest])[0]
-            options = {"method": "trf", "x_scale": "jac", "max_nfev": most, "ftol": 1e-12, "xtol": 1e-12, "gtol": 1e-12}
-            v = _least_squares(lambda v: at(v)[1], lambda v: at(v)[2], start[rest], options)
-            u = at(v)[0]
-        except (ValueError, np.linalg.LinAlgError):
-            return start
+    try:
+        if rest.size == 0:
+            return at(start[rest])[0]
+        options = {"method": "trf", "x_scale": "jac", "max_nfev": most, "ftol": 1e-12, "xtol": 1e-12, "gtol": 1e-12}
+        v = _least_squares(lambda v: at(v)[1], lambda v: at(v)[2], start[rest], options)
+        u = at(v)[0]
+    except (ValueError, np.linalg.LinAlgError):
+        return start
     return _marquardt(problem, u, most) if np.isfinite(u).all() else start
 
 
@@ -204,9 +202,8 @@ def _polished(problem: Squares | HeldSquares, u: Array, tolerance: float) -> Min
         if slope == 0 or failed == 6:
             break
         trial = u + step
-        with np.errstate(all="ignore"):
-            there = problem.residuals(trial)
-            onwards = _step(there, problem.jacobian(trial), damping)
+        there = problem.residuals(trial)
+        onwards = _step(there, problem.jacobian(trial), damping)
         lower = there @ there <= (residuals @ residuals) * (1 + 1e-7)
         if onwards[2] < slope and lower:
             failed = failed + 1 if onwards[2] > 0.9 * slope and onwards[0] <= 1e3 * tolerance else 0
@@ -310,6 +307,5 @@ def _newton(hessian: Array, slope: Array) -> tuple[Array, float]:
 
 def _lbfgs(value: Callable[[Array], tuple[float, Array]], start: Array, most: int) -> Array:
     options = {"maxiter": most, "maxfun": 20 * most, "ftol": 1e-14, "gtol": 1e-10, "maxcor": 20}
-    with np.errstate(all="ignore"):
-        found = scipy_optimize().minimize(value, start, jac=True, method="L-BFGS-B", options=options).x
+    found = scipy_optimize().minimize(value, start, jac=True, method="L-BFGS-B", options=options).x
     return np.asarray(found) if np.isfinite(found).all() else start

@@ -160,6 +160,7 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+@np.errstate(all="ignore")
 def estimate(
     module: ModuleType,
     data: Mapping[str, Any],
@@ -383,8 +384,7 @@ def _rows(problem: Squares, u: Array) -> dict[str, Array | None]:
     residuals = problem.residuals(u)[: problem.count]
     fitted = None
     if problem.observed is not None:
-        with np.errstate(all="ignore"):
-            fitted = problem.observed - residuals / np.sqrt(problem.weights)
+        fitted = problem.observed - residuals / np.sqrt(problem.weights)
     return {"residuals": residuals, "fitted": fitted, "observed": problem.observed}
 
 
