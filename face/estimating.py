@@ -35,16 +35,22 @@ def estimate(
     likelihood: bool = False,
     max_iterations: int = 10_000,
     tolerance: float = 1e-8,
+    restarts: int | None = None,
 ) -> Estimate:
     """Fit a model to data until the next step would be below `tolerance` standard errors.
 
     `model` is a compiled model, a file, or a text; `data` maps the names of inputs to arrays. `start` has parameters by
-    name, as the model has them; the others start as the model says, drawn from `seed`. An objective that is a sum of
-    squares is fitted by least squares, and its residual variance estimated, unless `likelihood` takes it for the
-    negative logarithm of a likelihood as it stands; any other objective is taken so. `method` is "lm", "lbfgs" or
-    "auto"; `intervals`, at `level`, are "wald" or "profile". `objective` picks one of several. Raises
-    `gradc.runtime.errors.NotEstimable`, `NotFinite` or `Missing` where there is no fit, and the module's DataError.
-    For many fits of one model compile it once, with `derivatives=("residuals",)`.
+    name, as the model has them; the others start as the model says, drawn from `seed`. `objective` picks one of
+    several.
+
+    An objective that is a sum of squares is fitted by least squares, and its residual variance estimated, unless
+    `likelihood` takes it for the negative logarithm of a likelihood as it stands; any other objective is taken so.
+    `method` is "lm", "lbfgs" or "auto"; `intervals`, at `level`, are "wald" or "profile". `restarts` descents begin at
+    other points around the start besides, and the lowest minimum is taken; where it is None, only if the first does not
+    arrive. For many fits of one model compile it once, with `derivatives=("residuals",)`.
+
+    Raises `gradc.runtime.errors.NotEstimable`, `NotFinite` or `Missing` where there is no fit, and the module's
+    DataError.
     """
     from gradc.runtime.estimate import estimate as run
 
@@ -68,6 +74,7 @@ def estimate(
         level=level,
         max_iterations=max_iterations,
         tolerance=tolerance,
+        restarts=restarts,
     )
 
 

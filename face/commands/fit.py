@@ -93,6 +93,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a fit has converged where the next step would be below this, in standard errors (default: 1e-8)",
     )
     group.add_argument(
+        "--restarts",
+        type=options.natural,
+        metavar="N",
+        help="begin at N other points around the start, too, and take the lowest minimum (default: 5 where the first "
+        "does not arrive, else none)",
+    )
+    group.add_argument(
         "--intervals",
         choices=("wald", "profile"),
         default="wald",
@@ -144,6 +151,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
             level=arguments.level,
             max_iterations=arguments.max_iterations,
             tolerance=arguments.tolerance,
+            restarts=arguments.restarts,
         )
     except module.DataError as error:
         raise data_error(error) from error

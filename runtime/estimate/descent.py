@@ -114,7 +114,7 @@ def _by_gradient(problem: Squares | HeldSquares, start: Array, most: int) -> Arr
 
 def _projection(problem: Squares | HeldSquares, start: Array, most: int) -> Array:
     """Variable projection: of numbers in which the residuals are linear the best are known, for any others."""
-    linear = _linear(problem, start)
+    linear = linear_numbers(problem, start)
     rest = np.setdiff1d(np.arange(start.size), linear)
     if linear.size == 0:
         return start
@@ -144,7 +144,7 @@ def _projection(problem: Squares | HeldSquares, start: Array, most: int) -> Arra
     return _marquardt(problem, u, most) if np.isfinite(u).all() else start
 
 
-def _linear(problem: Squares | HeldSquares, start: Array) -> npt.NDArray[np.intp]:
+def linear_numbers(problem: Squares | HeldSquares, start: Array) -> npt.NDArray[np.intp]:
     """Numbers in which the residuals are linear together: their columns stay as they are when these numbers move."""
     before = problem.jacobian(start)
     size = np.abs(before).max(axis=0, initial=0)
@@ -225,15 +225,16 @@ def _step(residuals: Array, jacobian: Array, damping: float) -> tuple[float, Arr
     slope = float(np.sqrt(along @ along))
     step = -(found.right[: found.rank].T @ (along * kept / (kept**2 + damping))) / found.lengths
     free = residuals.size - found.rank
-    rest = float(np.sqrt(max(residuals @ residuals - slope**2, 0.0)))
-    offset = slope / np.sqrt(max(found.rank, 1)) / (rest / np.sqrt(free)) if free > 0 and rest > 0 else np.inf
-    return float(offset), step, slope
+    rest = float(np.sqrt(np.maximum(residuals @ residuals - slope**2, 0.0)))
+    offset = slope / rest * float(np.sqrt(free / max(found.rank, 1))) if free > 0 and rest > 0 else np.inf
+    return offset, step, slope
 
 
 def _judged(problem: Squares | HeldSquares, u: Array, offset: float, slope: float, tolerance: float) -> Minimum:
     residuals, jacobian = problem.residuals(u), problem.jacobian(u)
     determined = decomposed(jacobian).rank == u.size
-    fitted = float(np.sqrt(((jacobian * u) ** 2).sum(axis=0)).max(initial=0))
+    lengths: Array = np.sqrt(((jacobian * u) ** 2).sum(axis=0))
+    fitted = float(lengths.max(initial=0))
     if slope <= EXACT * fitted and (offset > tolerance or residuals @ residuals == 0):
         return Minimum(u, 0.0 if slope == 0 else offset, True, determined, "the model passes through all observations")
     return Minimum(u, offset, offset <= tolerance, determined, _reason(offset, tolerance))

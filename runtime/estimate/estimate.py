@@ -22,11 +22,18 @@ from .descent import Minimum, least_squares, most_likely
 from .problems import Likelihood, Numbers, Squares, numbers
 from .profiles import Lower, Profile, profile
 from .scales import Scale, scales
+from .starts import around
 
 Array = npt.NDArray[Any]
 
 METHODS = ("auto", "lm", "lbfgs")
 INTERVALS = ("wald", "profile")
+
+UNARRIVED = 5
+"""Other starts that are tried where a descent does not arrive."""
+
+FURTHER = 2000
+"""Evaluations at most of a descent from another start."""
 
 RESTARTS = 5
 """How often a better minimum that a profile leads to is taken for the start of another descent."""
@@ -160,7 +167,6 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-@np.errstate(all="ignore")
 def estimate(
     module: ModuleType,
     data: Mapping[str, Any],
@@ -173,18 +179,18 @@ def estimate(
     level: float = 0.95,
     max_iterations: int = 10_000,
     tolerance: float = 1e-8,
+    restarts: int | None = None,
 ) -> Estimate:
     """Fit `module` to `data` until the next step would be below `tolerance` standard errors.
 
     `start` has parameters by name, as the model has them; the others start as the model says, from `seed`. `method` is
     "lm" (Levenberg-Marquardt, for sums of squares), "lbfgs", or "auto", the first where it can be. `intervals` at
-    `level` are "wald", the estimate and quantiles of its standard error, or "profile". Raises NotEstimable, NotFinite,
-    Missing, ValueError for an unknown option, and the module's DataError.
+    `level` are "wald", the estimate and quantiles of its standard error, or "profile". `restarts` descents begin at the
+    best of many points around the start besides, and the lowest minimum is taken; where it is None, only if the first
+    does not arrive. Raises NotEstimable, NotFinite, Missing, ValueError for an unknown option, and the module's
+    DataError.
     """
-    try:
-        from scipy import special
-    except ImportError as error:
-        raise Missing("SciPy", "fit") from error
+    _special()
     _known("method", method, METHODS)
     _known("intervals", intervals, INTERVALS)
     if not 0 < level < 1:
@@ -201,28 +207,52 @@ def estimate(
         what = f"the objective {name} is no sum of squares"
         raise NotEstimable(what, "Levenberg-Marquardt cannot fit it, and L-BFGS can")
     u = moved.theta[moved.places]
-    problem.check(u)
-    of_model = scales(module, data, name, moved)
+    with np.errstate(all="ignore"):
+        problem.check(u)
+        way = Way(method, max_iterations, tolerance, restarts)
+        return _fitted(module, data, name, problem, u, way, intervals, level)
+
+
+def _fitted(
+    module: ModuleType,
+    data: Mapping[str, Any],
+    name: str,
+    problem: Squares | Likelihood,
+    u: Array,
+    way: Way,
+    intervals: str,
+    level: float,
+) -> Estimate:
+    """The descent and the profiles, which may lead to another."""
+    of_model = scales(module, data, name, problem.numbers)
     profiles: list[Profile | None] = [None] * problem.size
     for _ in range(RESTARTS):
-        minimum = _descended(problem, u, method, max_iterations, tolerance)
+        minimum = _lowest(problem, u, way)
         evaluations = problem.evaluations
         said = _Said.of(problem, minimum.u)
-        quantile = said.quantile(special, level)
+        quantile = said.quantile(level)
         if intervals != "profile" or not minimum.converged or quantile is None:
             break
         try:
             for i in range(problem.size):
                 if not math.isnan(said.precise.covariance[i, i]):
                     spread = said.variance if said.variance is not None else 1.0
-                    found = said.precise.covariance
-                    profiles[i] = profile(problem, minimum.u, i, found, spread, quantile, max_iterations)
+                    profiles[i] = profile(problem, minimum.u, i, said.precise.covariance, spread, quantile, way.most)
             break
         except Lower as lower:
             u = lower.u
             profiles = [None] * problem.size
-    found = _made(module, data, name, problem, minimum, said, of_model, profiles, level, intervals, special)
+    found = _made(module, data, name, problem, minimum, said, of_model, profiles, level, intervals)
     return replace(found, evaluations=evaluations)
+
+
+def _special() -> Any:
+    """scipy.special, or Missing."""
+    try:
+        import scipy.special
+    except ImportError as error:
+        raise Missing("SciPy", "fit") from error
+    return scipy.special
 
 
 def _known(what: str, name: str, names: Sequence[str]) -> None:
@@ -254,10 +284,36 @@ def _problem(module: ModuleType, data: Mapping[str, Any], name: str, moved: Numb
     raise NotEstimable("the module has neither residuals nor second derivatives", remedy)
 
 
-def _descended(problem: Squares | Likelihood, u: Array, method: str, most: int, tolerance: float) -> Minimum:
+@dataclass(frozen=True)
+class Way:
+    """How to go down: `most` evaluations a descent, to a next step of `tolerance` standard errors."""
+
+    method: str
+    most: int
+    tolerance: float
+    restarts: int | None
+
+
+def _descended(problem: Squares | Likelihood, u: Array, way: Way) -> Minimum:
     if isinstance(problem, Squares):
-        return least_squares(problem, u, "lm" if method == "auto" else method, most, tolerance)
-    return most_likely(problem, u, most, tolerance)
+        return least_squares(problem, u, "lm" if way.method == "auto" else way.method, way.most, way.tolerance)
+    return most_likely(problem, u, way.most, way.tolerance)
+
+
+def _lowest(problem: Squares | Likelihood, u: Array, way: Way) -> Minimum:
+    """The descent from `u`, or one from another start that arrives where it does not, or lower."""
+    best = _descended(problem, u, way)
+    restarts = way.restarts
+    if restarts is None:
+        restarts = 0 if best.converged and best.determined else UNARRIVED
+    further = replace(way, method="lbfgs" if way.method == "lbfgs" else "profile", most=min(way.most, FURTHER))
+    for other in around(problem, u, restarts) if restarts else []:
+        found = _descended(problem, other, further)
+        arrived, before = (m.converged and m.determined for m in (found, best))
+        lower = problem.deviance(found.u) < problem.deviance(best.u) - 1e-6 * abs(problem.deviance(best.u))
+        if found.converged and (lower if arrived == before else arrived):
+            best = replace(found, method=f"{found.method}, from another start")
+    return best
 
 
 @dataclass(frozen=True)
@@ -285,19 +341,19 @@ class _Said:
         variance = rss / freedom if freedom > 0 else None
         return cls(precision.of_squares(problem, u, variance), True, count, rss, variance, freedom)
 
-    def quantile(self, special: Any, level: float) -> float | None:
+    def quantile(self, level: float) -> float | None:
         """How many standard errors an interval has on each side; None where there is none."""
         if not self.squares:
-            return float(special.ndtri(0.5 + level / 2))
+            return float(_special().ndtri(0.5 + level / 2))
         if self.variance is None:
             return None
-        return float(special.stdtrit(self.freedom, 0.5 + level / 2))
+        return float(_special().stdtrit(self.freedom, 0.5 + level / 2))
 
-    def tail(self, special: Any, statistic: float) -> float:
+    def tail(self, statistic: float) -> float:
         """The probability of a statistic that is at least as far from 0."""
         if not self.squares:
-            return float(2 * special.ndtr(-abs(statistic)))
-        return float(2 * special.stdtr(self.freedom, -abs(statistic)))
+            return float(2 * _special().ndtr(-abs(statistic)))
+        return float(2 * _special().stdtr(self.freedom, -abs(statistic)))
 
 
 def _made(
@@ -311,7 +367,6 @@ def _made(
     profiles: Sequence[Profile | None],
     level: float,
     intervals: str,
-    special: Any,
 ) -> Estimate:
     theta = np.asarray(problem.numbers.whole(minimum.u), module.DTYPE)
     values = module.unpack(theta, data)
@@ -321,7 +376,7 @@ def _made(
     covariance = said.precise.covariance * np.outer(slopes, slopes)
     if said.variance is None:
         covariance = np.full_like(covariance, np.nan)
-    quantile = said.quantile(special, level)
+    quantile = said.quantile(level)
     coefficients = []
     for i, label in enumerate(problem.numbers.names):
         error = math.sqrt(covariance[i, i]) if covariance[i, i] >= 0 else None
@@ -331,7 +386,7 @@ def _made(
             lower, upper = flat[i] - quantile * error, flat[i] + quantile * error
             if error > 0:
                 statistic = float(flat[i] / error)
-                p = said.tail(special, statistic)
+                p = said.tail(statistic)
         if intervals == "profile":
             lower = upper = None
         if found is not None:
@@ -341,14 +396,15 @@ def _made(
         coefficients.append(
             Coefficient(label, float(flat[i]), error, statistic, p, _float(lower), _float(upper), curve)
         )
-    rows: dict[str, Array | None] = {}
-    log_likelihood, r2 = None, None
+    log_likelihood = r2 = residuals = fitted = observed = None
     if isinstance(problem, Squares):
-        rows = _rows(problem, minimum.u)
-        log_likelihood = _log_likelihood(problem, said)
-        r2 = _explained(problem, said)
+        residuals, observed = problem.residuals(minimum.u)[: problem.count], problem.observed
+        if observed is not None:
+            fitted = observed - residuals / np.sqrt(problem.weights)
+        log_likelihood, r2 = _log_likelihood(problem, said), _explained(problem, said)
     else:
         log_likelihood = -problem.value(minimum.u)[0]
+    aic, aicc, bic = _criteria(log_likelihood, said)
     return Estimate(
         model=module.MODEL,
         objective=name,
@@ -371,21 +427,17 @@ def _made(
         deviation=None if not said.squares or said.variance is None else math.sqrt(said.variance),
         r2=r2,
         log_likelihood=log_likelihood,
-        **_criteria(log_likelihood, said),
-        **rows,
+        aic=aic,
+        aicc=aicc,
+        bic=bic,
+        residuals=residuals,
+        fitted=fitted,
+        observed=observed,
     )
 
 
 def _float(number: Any) -> float | None:
     return None if number is None else float(number)
-
-
-def _rows(problem: Squares, u: Array) -> dict[str, Array | None]:
-    residuals = problem.residuals(u)[: problem.count]
-    fitted = None
-    if problem.observed is not None:
-        fitted = problem.observed - residuals / np.sqrt(problem.weights)
-    return {"residuals": residuals, "fitted": fitted, "observed": problem.observed}
 
 
 def _log_likelihood(problem: Squares, said: _Said) -> float | None:
@@ -406,19 +458,15 @@ def _explained(problem: Squares, said: _Said) -> float | None:
     return 1 - said.rss / total if total > 0 else None
 
 
-def _criteria(log_likelihood: float | None, said: _Said) -> dict[str, float | None]:
+def _criteria(log_likelihood: float | None, said: _Said) -> tuple[float | None, float | None, float | None]:
     """AIC, AICc and BIC; of least squares the variance counts as a parameter."""
     if log_likelihood is None:
-        return {"aic": None, "aicc": None, "bic": None}
+        return None, None, None
     k = said.precise.effective + (1 if said.squares else 0)
     k = float(round(k)) if abs(k - round(k)) < 1e-6 else k
     aic = 2 * k - 2 * log_likelihood
-    n = said.count
-    if n is None:
-        return {"aic": aic, "aicc": None, "bic": None}
-    left = n - k - 1
-    return {
-        "aic": aic,
-        "aicc": aic + 2 * k * (k + 1) / left if left > 0 else None,
-        "bic": k * math.log(n) - 2 * log_likelihood,
-    }
+    if said.count is None:
+        return aic, None, None
+    left = said.count - k - 1
+    corrected = aic + 2 * k * (k + 1) / left if left > 0 else None
+    return aic, corrected, k * math.log(said.count) - 2 * log_likelihood

@@ -82,7 +82,7 @@ def plots(found: Estimate, over: Abscissa | None) -> Plots | None:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise Missing("matplotlib", "plot") from error
-    style = {
+    style: dict[Any, Any] = {
         "svg.hashsalt": "gradc",
         "svg.fonttype": "none",
         "font.family": ["DejaVu Sans"],

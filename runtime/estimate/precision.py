@@ -70,7 +70,7 @@ def _null(right: Array, size: int) -> Array:
     rest = np.linalg.svd(right, full_matrices=True)[2][len(right) :] if len(right) else np.eye(size)
     for i in range(len(rest)):
         free = rest[i:]
-        row, column = np.unravel_index(np.argmax(np.abs(free)), free.shape)
+        row, column = divmod(int(np.argmax(np.abs(free))), size)
         rest[[i, i + row]] = rest[[i + row, i]]
         rest[i] /= rest[i, column]
         for j in range(len(rest)):

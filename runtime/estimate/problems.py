@@ -119,12 +119,12 @@ class Squares:
 
     def residuals(self, u: Array) -> Array:
         """With LARGE for what is not finite."""
-        found = self._compute(u)[0]
+        found: Array = self._compute(u)[0]
         return np.where(np.isfinite(found), found, LARGE)
 
     def jacobian(self, u: Array) -> Array:
         """The derivatives of the residuals, 0 for what is not finite."""
-        found = self._compute(u)[1]
+        found: Array = self._compute(u)[1]
         return found if np.isfinite(found).all() else np.nan_to_num(found, nan=0.0, posinf=LARGE, neginf=-LARGE)
 
     def deviance(self, u: Array) -> float:
