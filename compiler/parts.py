@@ -114,7 +114,8 @@ def _find(program: Program, name: str) -> Node:
 
 def _whole(program: Program, node: Node) -> Node:
     """The value outside of the scans in which it stands: at all of their steps."""
-    scans = [scan for scan in reachable(program.everything()) if isinstance(scan, Scan)] if node.free else []
+    # Of a scan that gives the same at each step no value of the model may be left.
+    scans = [scan for scan in program.graph.nodes if isinstance(scan, Scan)] if node.free else []
     while node.free:
         node = program.graph.steps(next(scan for scan in scans if node.free & scan.binds), node)
     return node

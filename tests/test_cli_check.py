@@ -98,3 +98,11 @@ def test_a_wrong_update_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     monkeypatch.setattr(check, "compile_source", wrong)
     assert main(["check", str(MODELS / "regularised.model")]) == 1
     assert "differ in what a step of loss makes of norm.running_mean" in capsys.readouterr().err
+
+
+def test_what_is_frozen_is_not_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["check", str(EXAMPLES / "logistic" / "logistic.model"), "--freeze", "w"]
+    assert main([*words, "--derivatives", "grad,vjp,jvp,hvp,hessian,jacobian", "--json"]) == 0
+    checks = json.loads(capsys.readouterr().out)["result"]["checks"]
+    assert [check["parameter"] for check in checks if check["parameter"]] == ["b"]
+    assert all(check["passed"] for check in checks)

@@ -117,3 +117,30 @@ def test_derivatives_on_request(model: Path, capsys: pytest.CaptureFixture[str])
     alone.write_text("param w = 1\nminimize w^2\n")
     assert main(["compile", str(alone), "-o", "-", "--derivatives", "jacobian"]) == 2
     assert "the model has no jacobian" in capsys.readouterr().err
+
+
+def test_what_is_frozen_and_what_is_given_besides(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compile", str(model), "--freeze", "w", "--value", "z", "-o", "-", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["result"]
+    assert (found["frozen"], found["values"]) == (["w"], ["z"])
+    assert 'FROZEN = ("w",)' in found["module"]
+    assert '"over": ("b",)' in found["module"]
+    assert '    "z": {"axes": ("n",)' in found["module"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "help"),
+    [
+        (["--freeze", "v"], "no parameter 'v'", "there are w, b"),
+        (["--freeze", "w", "--freeze", "body.*"], "no parameter 'body.*'", "there are w, b"),
+        (["--value", "zz"], "no named value 'zz'", "did you mean z?"),
+    ],
+)
+def test_names_that_the_model_does_not_have(
+    model: Path, words: list[str], message: str, help: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compile", str(model), *words]) == 1
+    told = capsys.readouterr().err
+    assert message in told
+    assert help in told
+    assert not model.with_suffix(".py").exists()

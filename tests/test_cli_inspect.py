@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,11 @@ def test_several_objectives_have_each_their_gradients(capsys: pytest.CaptureFixt
     heads = [line.split(" = ")[0].strip() for line in capsys.readouterr().out.partition("\nwhere")[0].splitlines()]
     parts = ("1.W", "1.b", "2.W", "2.b")
     assert heads == [*(f"d judge/d d{part}" for part in parts), *(f"d forge/d g{part}" for part in parts)]
+
+
+def test_what_is_frozen_has_no_gradient(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", DECAY, "--freeze", "rate"]) == 0
+    told = capsys.readouterr().out
+    assert "d loss/d a  " in told
+    assert "d loss/d rate" not in told
+    assert re.search(r"^rate +float +parameter +no +frozen$", told, re.MULTILINE)

@@ -458,3 +458,20 @@ def test_what_diverges_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[st
     np.savez(tmp_path / "d.npz", x=np.ones(3))
     assert train(tmp_path / "f", "--lr", "10", model=model, data=tmp_path / "d.npz") == 1
     assert re.search(r"error: (wild is (inf|nan) at step|the gradient of b is not finite)", capsys.readouterr().err)
+
+
+def test_what_is_frozen_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--epochs", "400", "--lr", "0.1")
+    assert train(tmp_path / "fitted", *words, "--freeze", "w") == 0
+    t_u, t_c = np.loadtxt(DATA, delimiter=",", skiprows=1).T
+    found = np.load(tmp_path / "fitted" / "parameters.npz")
+    assert found["w"] == 1
+    assert found["b"] == pytest.approx(np.mean(t_c - t_u))
+    assert json.loads((tmp_path / "fitted" / "run.json").read_text())["frozen"] == ["w"]
+    assert main(["predict", str(tmp_path / "fitted"), "--data", str(DATA)]) == 0
+    capsys.readouterr()
+    assert train(tmp_path / "none", *words, "--freeze", "*") == 2
+    assert "every parameter is frozen" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+    assert train(tmp_path / "none", *words, "--freeze", "v") == 1
+    assert "no parameter 'v'" in capsys.readouterr().err

@@ -564,7 +564,7 @@ class Writer:
         return lines
 
     def _retained_lines(self, routine: Routine, retained: Mapping[str, Node]) -> list[str]:
-        """The lines that keep gradients by named values, and by inputs with the axes that these have in the data."""
+        """The lines that keep the gradients by named values, and by inputs with their axes as in the data."""
         if not self.program.retained:
             return []
         written = {item.name: item.axes for item in self.program.inputs}

@@ -262,12 +262,18 @@ def recurrent() -> None:
     def build(p: Named, d: Named) -> dict[str, Tensor]:
         drive = torch.einsum("ntd,dm->ntm", d["x"], p["W"])
         h = torch.zeros(d["x"].shape[0], p["U"].shape[0])
-        steps = []
+        steps, inner = [], []
         for t in range(d["x"].shape[1]):
-            h = torch.tanh(drive[:, t] + h @ p["U"])
+            inner.append(drive[:, t] + h @ p["U"])
+            h = torch.tanh(inner[-1])
             steps.append(h)
         states = torch.stack(steps, 1)
-        return {"drive": drive, "states": states, "loss": ((states @ p["v"] - d["y"]) ** 2).mean()}
+        return {
+            "drive": drive,
+            "states.z": torch.stack(inner, 1),
+            "states": states,
+            "loss": ((states @ p["v"] - d["y"]) ** 2).mean(),
+        }
 
     text = """\
 input x[n, t, d], y[n, t]
@@ -275,7 +281,8 @@ axis d: 2, m: 3
 param W[d, m] = 0, U[m, m'] = 0, v[m] = 0
 drive = x @ W
 states = scan t with h = zeros[n, m]:
-    h = tanh(drive + (h @ U)[m' -> m])
+    z = drive + (h @ U)[m' -> m]
+    h = tanh(z)
     yield h
 minimize mean((states @ v - y)^2)
 """
@@ -291,6 +298,8 @@ minimize mean((states @ v - y)^2)
             ("forward",),
             ("backward",),
             ("backward", "states", normal(4, 5, 3).tolist()),
+            ("value", "states.z"),
+            ("backward", "states.z", normal(4, 5, 3).tolist()),
             ("zero_grad",),
             ("requires_grad_", False, "U"),
             ("forward",),
