@@ -122,10 +122,11 @@ class Session:
         self._fits = True  # whether the module is the one for what requires gradients
         self._without_gradients = False
         self._noise = (0, 0)  # seed and step
-        # What the last passes gave, and where: a backward pass at the same point takes it.
+        # What the last forward passes gave, and where: a backward pass at the same point takes it.
         self._passes: dict[str, _Pass] = {}
         self._room: dict[str, Array] = {}
         self._point: Array = np.full_like(self.theta, np.nan)
+        self._reach: dict[str, list[Parameter]] = {}
         self._passed: dict[str, Any] = {}  # of each objective, what computed it last
         self._losses: dict[str, Any] = {}  # the same without a gradient
 
@@ -178,6 +179,7 @@ class Session:
         """The next pass is another than the last."""
         self._fits = False
         self._passes.clear()
+        self._reach.clear()
 
     # --------------------------------------------------------------------------------------------------------- passes
 
@@ -205,10 +207,14 @@ class Session:
         if self._without_gradients:
             self._passed[found] = self._loss(found)
             return float(self._passed[found](self.theta)[0])
-        self._look()
+        # Of one objective there is nothing else to forget.
+        if self._passes.keys() - {found} and self._is_elsewhere():
+            self._passes.clear()
+        np.copyto(self._point, self.theta)
         for value in self._named.values():
             value.grad = None
-        return self._compute(found)
+        loss, self._passes[found] = self._compute(found)
+        return loss
 
     def advance(self, name: str | None = None) -> None:
         """Write what the last pass through an objective has made of the states, where the model has some."""
@@ -230,20 +236,20 @@ class Session:
         if name is None and len(self._chosen) > 1:
             raise SeveralObjectives(self._chosen)
         found = name or next(iter(self._chosen), None)
-        if found not in self._chosen:
+        if found is None or found not in self._chosen:
             raise NothingToDifferentiate(name, self._chosen or tuple(self._plain.OUTPUTS))
         return found
 
-    def _compute(self, name: str) -> float:
-        """A pass through an objective, kept."""
+    def _compute(self, name: str) -> tuple[float, _Pass]:
+        """A pass through an objective."""
         objective = self.objectives[name]
         if name not in self._room:
             self._room[name] = np.empty_like(self.theta)
         loss, gradient = objective(self.theta, self._room[name])
-        retained = objective.retained if self._retained() else {}
-        self._passes[name] = _Pass(gradient, retained, self.by_rows(objective))
+
         self._passed[name] = objective
-        return float(loss)
+        retained = objective.retained if self._retained() else {}
+        return float(loss), _Pass(gradient, retained, self.by_rows(objective))
 
     def _loss(self, name: str) -> Any:
         """What computes an objective and no gradient, where there is a compiler."""
@@ -254,13 +260,12 @@ class Session:
             self._losses[name] = self._bound(module, name)
         return self._losses[name]
 
-    def _look(self) -> None:
-        """Forget the last passes, if they were at another point."""
-        if not np.array_equal(self.theta, self._point):
-            self._forget()
-            np.copyto(self._point, self.theta)
+    def _is_elsewhere(self) -> bool:
+        """Whether the parameters have been changed since the last forward pass, in place or not."""
+        return not (self.theta == self._point).all()
 
     def _forget(self) -> None:
+        """What has been computed is of another point, or of other data."""
         self._passes.clear()
         for value in self._named.values():
             value.grad = None
@@ -281,7 +286,9 @@ class Session:
         SeveralObjectives, UnknownValue, NoDerivative or AllFrozen.
         """
         seed, name = _start(of, more)
-        self._look()
+        if (self._passes or self._named) and self._is_elsewhere():
+            self._forget()
+            np.copyto(self._point, self.theta)
         of_objective = (name is None and self._chosen) or (name in self._chosen and name not in self._plain.OUTPUTS)
         if of_objective:
             name = self._one(name)
@@ -295,19 +302,21 @@ class Session:
             if not reached:
                 raise self._nothing(name)
             found = self._pulled_back(name, seed)
-        for key in reached:
-            parameter = self.parameters[key]
-            if key in found.rows:
-                parameter.accumulate(found.rows[key].times(1.0))
+        for parameter in reached:
+            if parameter.name in found.rows:
+                parameter.accumulate(found.rows[parameter.name].times(1.0))
             else:
                 parameter.accumulate(found.gradient[parameter.place].reshape(parameter.value.shape))
         for key, gradient in found.retained.items():
             self._named[key].accumulate(gradient)
 
-    def _reached(self, name: str, among: Collection[str]) -> list[str]:
+    def _reached(self, name: str, among: Iterable[str]) -> list[Parameter]:
         """The parameters that get a gradient from there."""
-        reaches = self.parameters if self._variants is None else self._described(name).reaches
-        return [key for key in among if key in reaches and self.parameters[key].requires_grad]
+        if name not in self._reach:
+            reaches = self.parameters if self._variants is None else self._described(name).reaches
+            found = [self.parameters[key] for key in among if key in reaches]
+            self._reach[name] = [parameter for parameter in found if parameter.requires_grad]
+        return self._reach[name]
 
     def _nothing(self, name: str) -> NoDerivative | AllFrozen:
         """Why a pass from there reaches no parameter."""
@@ -319,9 +328,7 @@ class Session:
         """What an objective gives for a cotangent, a number."""
         if seed is not None and np.shape(seed):
             raise SeedShape(name, (), np.shape(seed))
-        if name not in self._passes or not self._fits:
-            self._compute(name)
-        found = self._passes[name]
+        found = self._passes.get(name) or self._compute(name)[1]
         return found if seed is None else found.times(float(seed))
 
     def by_rows(self, objective: Any) -> dict[str, RowSparse]:
@@ -353,9 +360,8 @@ class Session:
             module = self._variants.variant(frozen, retained, name)
         shape = _shape(module, name, data)
         if seed is None:
-            shape = shape if None not in shape else np.shape(module.predict(self.theta, data)[name])
             if shape:
-                raise SeedMissing(name, shape)
+                raise SeedMissing(name, np.shape(module.predict(self.theta, data)[name]))
             seed = 1.0
         found = np.shape(seed)
         if len(found) != len(shape) or any(n not in (None, m) for n, m in zip(shape, found, strict=True)):
@@ -451,6 +457,8 @@ class Session:
 
 def _start(of: tuple[Any, ...], more: dict[str, Any]) -> tuple[Any, str | None]:
     """The seed and the name that `backward` is given, in either order."""
+    if not of and not more:
+        return None, None
     given = dict(zip(("name", "seed") if of and isinstance(of[0], str) else ("seed", "name"), of, strict=False))
     if len(of) > 2 or more.keys() - {"seed", "name"} or more.keys() & given.keys():
         raise TypeError("backward takes a seed and the name of a value, each once")
