@@ -246,7 +246,6 @@ class Session:
         if name not in self._room:
             self._room[name] = np.empty_like(self.theta)
         loss, gradient = objective(self.theta, self._room[name])
-
         self._passed[name] = objective
         retained = objective.retained if self._retained() else {}
         return float(loss), _Pass(gradient, retained, self.by_rows(objective))
