@@ -7,7 +7,7 @@ for the rows that occur, whatever the size of the whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ class RowSparse:
         if not first.all():
             starts = first.nonzero()[0]
             indices, values = indices[starts], np.add.reduceat(values, starts, 0)
-        return replace(self, indices=indices, values=values, coalesced=True)
+        return RowSparse(indices, values, self.shape, self.axis, True)
 
     def to_dense(self) -> Array:
         """The whole array."""
@@ -55,7 +55,7 @@ class RowSparse:
 
     def times(self, factor: float) -> RowSparse:
         """All values multiplied, in arrays of their own."""
-        return replace(self, indices=self.indices.copy(), values=self.values * factor)
+        return RowSparse(self.indices.copy(), self.values * factor, self.shape, self.axis, self.coalesced)
 
 
 def joined(parts: Sequence[RowSparse]) -> RowSparse:
@@ -63,4 +63,4 @@ def joined(parts: Sequence[RowSparse]) -> RowSparse:
     if len(parts) == 1:
         return parts[0]
     indices, values = (np.concatenate([getattr(part, name) for part in parts]) for name in ("indices", "values"))
-    return replace(parts[0], indices=indices, values=values, coalesced=False)
+    return RowSparse(indices, values, parts[0].shape, parts[0].axis)

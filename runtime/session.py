@@ -332,9 +332,12 @@ class Session:
 
     def by_rows(self, objective: Any) -> dict[str, RowSparse]:
         """The gradients that the last pass of a bound objective has given by rows; the next one writes over them."""
-        found = getattr(objective, "sparse", {}) if self.sparse else {}
-        shapes = {name: self.parameters[name].value.shape for name in found}
-        return {name: RowSparse(*rows, shapes[name], self.sparse[name]) for name, rows in found.items()}
+        if not self.sparse:
+            return {}
+        return {
+            name: RowSparse(indices, values, self.parameters[name].value.shape, self.sparse[name])
+            for name, (indices, values) in getattr(objective, "sparse", {}).items()
+        }
 
     def _output(self, name: str | None) -> str:
         """The value to start from, of that name, or the only output that has a gradient."""

@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from ..errors import SparseGradient
 from ..parameter import Parameter, named
-from ..row_sparse import RowSparse
 from ..session import Session
 
 Array = npt.NDArray[Any]
@@ -70,42 +69,48 @@ class Piece(dict[str, Array]):
 
 
 class Gathered(Piece):
-    """Some rows of one parameter, as copies side by side; `put_back` writes them where they belong."""
+    """Rows of one parameter, as copies side by side: `gather` takes those of its gradient, `put_back` writes them to
+    where they belong."""
 
-    def __init__(self, parameter: Parameter, rows: RowSparse, session: Session, kept: Callable[[str], Array]) -> None:
-        self.parameter, self.rows = parameter, rows
-        self.kept = kept
-        self.whole = session.theta
-        self.theta = self._gathered(session.theta)
-        self.gradient = rows.values.reshape(-1)
-        self.a, self.b, self.c, self.d = np.empty((4, self.theta.size), self.theta.dtype)
-
-    def __missing__(self, name: str) -> Array:
-        found = self[name] = self._gathered(self.kept(name))
-        return found
+    def __init__(self, parameter: Parameter, axis: int, session: Session, kept: Callable[[str], Array]) -> None:
+        self.parameter, self.axis, self.kept = parameter, axis, kept
+        self.tables: dict[str, Array] = {}
+        self.whole = self._table(session.theta)
 
     def _table(self, vector: Array) -> Array:
         """The parameter's part of a vector as an array whose rows come first."""
-        return np.moveaxis(vector[self.parameter.place].reshape(self.rows.shape), self.rows.axis, 0)
+        return np.moveaxis(vector[self.parameter.place].reshape(self.parameter.value.shape), self.axis, 0)
 
-    def _gathered(self, vector: Array) -> Array:
-        return self._table(vector).take(self.rows.indices, 0).reshape(-1)
+    def __missing__(self, name: str) -> Array:
+        if name not in self.tables:
+            self.tables[name] = self._table(self.kept(name))
+        found = self[name] = self.tables[name].take(self.indices, 0).reshape(-1)
+        return found
+
+    def gather(self) -> None:
+        """Take the rows in which the gradient has numbers."""
+        assert self.parameter.rows is not None
+        rows = self.parameter.rows.coalesce()
+        self.indices, self.gradient = rows.indices, rows.values.reshape(-1)
+        self.shape = rows.values.shape
+        self.theta = self.whole.take(self.indices, 0).reshape(-1)
+        self.a, self.b, self.c, self.d = np.empty((4, self.theta.size), self.theta.dtype)
+        self.clear()
 
     def put_back(self) -> None:
         """Write the copies to where they come from."""
-        shape = self.rows.values.shape
-        self._table(self.whole)[self.rows.indices] = self.theta.reshape(shape)
+        self.whole[self.indices] = self.theta.reshape(self.shape)
         for name, found in self.items():
-            self._table(self.kept(name))[self.rows.indices] = found.reshape(shape)
+            self.tables[name][self.indices] = found.reshape(self.shape)
 
 
 @dataclass(frozen=True)
 class Part:
-    """Of a plan of what moves: a cohort, its pieces, and its parameters whose gradients come by rows."""
+    """Of a plan of what moves: a cohort, its pieces, and the rows of parameters whose gradients come so."""
 
     cohort: Cohort
     pieces: list[Piece]
-    by_rows: list[Parameter]
+    by_rows: list[Gathered]
 
 
 class Optimizer:
@@ -255,8 +260,8 @@ class Optimizer:
         for part in plan:
             cohort = part.cohort
             group = cohort.group
-            for parameter in part.by_rows:
-                self._check_rows(parameter.name)
+            for rows in part.by_rows:
+                self._check_rows(rows.parameter.name)
             found = self._rates(cohort)
             if not cohort.cells:
                 cohort.cells = [np.empty((), self.session.theta.dtype) for _ in found]
@@ -267,13 +272,12 @@ class Optimizer:
                     cohort.arrays.add(name)
                     for piece in part.pieces:
                         piece[name].fill(start)
-                    for parameter in part.by_rows:
-                        self._vector(name)[parameter.place].fill(start)
+                    for rows in part.by_rows:
+                        self._vector(name)[rows.parameter.place].fill(start)
             for piece in part.pieces:
                 self._update(piece, piece.gradient if own else whole[piece.place], cohort)
-            for parameter in part.by_rows:
-                assert parameter.rows is not None
-                rows = Gathered(parameter, parameter.rows.coalesce(), self.session, self._vector)
+            for rows in part.by_rows:
+                rows.gather()
                 self._update(rows, rows.gradient, cohort)
                 rows.put_back()
 
@@ -309,7 +313,11 @@ class Optimizer:
                 self._cohorts.update(dict.fromkeys(members, cohort))
             parameters = [self.session.parameters[name] for name in members]
             places = [parameter.place for parameter in parameters if parameter.name not in by_rows]
-            rest = [parameter for parameter in parameters if parameter.name in by_rows]
+            rest = [
+                Gathered(parameter, self.session.sparse[parameter.name], self.session, self._vector)
+                for parameter in parameters
+                if parameter.name in by_rows
+            ]
             plan.append(Part(cohort, [self._piece(place) for place in pieces(places)], rest))
         self._plans[names, by_rows] = plan
         return plan
