@@ -180,7 +180,7 @@ def scheduled(optimizer: Optimizer, follow: Sequence[Choice]) -> LRScheduler | N
 
 def _with_rest(session: Session, apart: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]] | None:
     """The groups, and behind them that of the parameters which none of them names."""
-    from gradc.runtime.optim.base import named
+    from gradc.runtime.parameter import named
 
     if not apart:
         return None

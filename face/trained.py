@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from gradc.model import Model
     from gradc.runtime import Data, Optimizer, Session
-    from gradc.runtime.data.read import Mapped, Source
+    from gradc.runtime.data.read import Mapped
+    from gradc.runtime.data.sources import Source
     from gradc.runtime.schedules import LRScheduler
 
     Array = npt.NDArray[Any]

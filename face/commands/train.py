@@ -27,8 +27,8 @@ from gradc.terminal import Terminal
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from gradc.data import Data
     from gradc.runs import Saved
+    from gradc.runtime import Data
     from gradc.training import Line, Plan, Training
 
 SUMMARY = "compile a model and train it on data"
