@@ -520,7 +520,7 @@ def test_a_library_that_is_not_there(
         (pd.to_timedelta(pd.Series([1, 2])), "column 't': this holds spans of time"),
         ("abc", "column 't': 'abc' is not a number"),
     ],
-    ids=str,
+    ids=lambda part: part if isinstance(part, str) else type(part).__name__,
 )
 def test_objects_that_are_refused(column: Any, told: str, line: gradc.Model) -> None:
     with pytest.raises(gradc.DataError, match=told):
