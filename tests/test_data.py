@@ -203,6 +203,23 @@ def test_lists_are_further_axes() -> None:
 @pytest.mark.parametrize(
     "column",
     [
+        pa.array([decimal.Decimal("1"), None, decimal.Decimal("3")]),
+        pa.array(np.array([1, np.nan, 3], np.float16), from_pandas=True),
+        pa.array([1, None, 3], pa.float32()),
+        pa.array([1, None, 3], pa.int64()),
+        pa.chunked_array([pa.array([1, None], pa.uint8()), pa.array([3], pa.uint8())]),
+    ],
+    ids=["decimal", "half", "single", "whole", "byte"],
+)
+def test_numbers_with_holes_of_any_type(column: Any, line: gradc.Model) -> None:
+    found = gradc.read_data(line, pa.table({"t": column, "y": [0, 1, 2]}), on_nan="drop")
+    np.testing.assert_array_equal(found.inputs["t"], [1, 3])
+    np.testing.assert_array_equal(found.inputs["y"], [0, 2])
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
         pa.array([decimal.Decimal("0.5"), decimal.Decimal("2")]),
         pa.array(np.array([0.5, 2], np.float16)),
         pa.array([0.5, 2], pa.float32()),

@@ -30,6 +30,10 @@ ARROW_TYPES = (
 """Types of pyarrow that are no columns of a model: the test, what they are called, and what to do about them."""
 
 
+WORDS = ("string", "large_string", "string_view")
+"""Types of pyarrow that are words."""
+
+
 def read_parquet(path: Path) -> list[Column]:
     """The columns of a Parquet file, each read when it is used."""
     file = str(path)
@@ -100,7 +104,7 @@ def _cells(chunks: Any, file: str, name: str) -> Cells:
     missing = chunks.is_null().to_numpy() if chunks.null_count else None
     if types.is_null(kind):
         return Cells(np.full(len(chunks), np.nan), np.ones(len(chunks), bool))
-    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+    if str(kind) in WORDS:
         words = np.array(chunks.to_pylist(), object)
         words[[] if missing is None else missing] = ""
         return Cells(words, missing)
@@ -108,18 +112,18 @@ def _cells(chunks: Any, file: str, name: str) -> Cells:
         chunks = chunks.cast(arrow.float64())
     elif not (types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind)):
         raise DataError(file, f"this holds {kind}", "store numbers", column=name)
-    if missing is not None:
-        chunks = chunks.fill_null(False if types.is_boolean(kind) else arrow.scalar(0, chunks.type))
+    elif missing is not None and not types.is_floating(kind):
+        # Of whole numbers with holes pyarrow would make doubles, which do not hold all of them.
+        chunks = chunks.fill_null(arrow.scalar(types.is_integer(kind) and 0, chunks.type))
     array = chunks.chunk(0).to_numpy(zero_copy_only=False) if chunks.num_chunks == 1 else chunks.to_numpy()
     return Cells(from_array(file, name, array).array, missing)
 
 
 def _dictionary(chunks: Any, file: str, name: str) -> Cells:
     """Words in the order of their dictionary; a dictionary of numbers is the numbers."""
-    types = _pyarrow(file, "types")
     kind = chunks.type.value_type
     plain = _cells(chunks.cast(kind), file, name)
-    if not (types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)):
+    if str(kind) not in WORDS:
         return plain
     words = [word for chunk in chunks.unify_dictionaries().chunks[:1] for word in chunk.dictionary.to_pylist()]
     order = tuple(word for word in words if word is not None)
@@ -139,7 +143,9 @@ def _lists(chunks: Any, file: str, name: str) -> Cells:
     if len(other):
         what = f"the list here has {lengths[other[0]]} values, and the first has {length}"
         raise DataError(file, what, "lists of one length make an axis", column=name, at=(int(other[0]),))
-    inner = _cells(arrow.chunked_array([chunk.flatten() for chunk in chunks.chunks]), file, name)
+    inner = _cells(
+        arrow.chunked_array([chunk.flatten() for chunk in chunks.chunks], chunks.type.value_type), file, name
+    )
     shape = (len(lengths), length, *inner.array.shape[1:])
     missing = None if inner.missing is None else inner.missing.reshape(shape)
     return Cells(inner.array.reshape(shape), missing)
