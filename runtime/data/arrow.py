@@ -106,7 +106,8 @@ def _cells(chunks: Any, file: str, name: str) -> Cells:
         return Cells(np.full(len(chunks), np.nan), np.ones(len(chunks), bool))
     if str(kind) in WORDS:
         words = np.array(chunks.to_pylist(), object)
-        words[[] if missing is None else missing] = ""
+        if missing is not None:
+            words[missing] = ""
         return Cells(words, missing)
     if types.is_decimal(kind):
         chunks = chunks.cast(arrow.float64())
@@ -114,7 +115,7 @@ def _cells(chunks: Any, file: str, name: str) -> Cells:
         raise DataError(file, f"this holds {kind}", "store numbers", column=name)
     elif missing is not None and not types.is_floating(kind):
         # Of whole numbers with holes pyarrow would make doubles, which do not hold all of them.
-        chunks = chunks.fill_null(arrow.scalar(types.is_integer(kind) and 0, chunks.type))
+        chunks = chunks.fill_null(arrow.scalar(0 if types.is_integer(kind) else False, chunks.type))
     array = chunks.chunk(0).to_numpy(zero_copy_only=False) if chunks.num_chunks == 1 else chunks.to_numpy()
     return Cells(from_array(file, name, array).array, missing)
 
