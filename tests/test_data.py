@@ -100,6 +100,13 @@ def as_hdf5(folder: Path) -> Any:
     return folder / "d.h5"
 
 
+class Stream:
+    """What another library gives: nothing but a stream of Arrow."""
+
+    def __arrow_c_stream__(self, schema: Any = None) -> Any:
+        return pa.Table.from_pandas(FRAME).__arrow_c_stream__(schema)
+
+
 def as_two_files(folder: Path) -> Any:
     FRAME[["s_1", "s_2", "k"]].to_csv(folder / "a.csv", index=False)
     FRAME[["s_10", "y"]].to_parquet(folder / "b.parquet")
@@ -116,6 +123,7 @@ SOURCES: dict[str, Callable[[Path], Any]] = {
     "polars, lazily": lambda _: pl.from_pandas(FRAME).lazy(),
     "pyarrow": lambda _: pa.Table.from_pandas(FRAME),
     "a batch of pyarrow": lambda _: pa.RecordBatch.from_pandas(FRAME),
+    "a stream of Arrow": lambda _: Stream(),
     "lists": lambda _: COLUMNS,
     "series": lambda _: dict(FRAME.items()),
     "records": lambda _: FRAME.to_records(index=False),
