@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,9 @@ KNOWN = frozenset("module module_sha256 metrics run arguments environments epoch
 """What the checkpoint of a training has at least."""
 
 BROKEN_OFF = (RUNNING, "interrupted")
+
+
+_ENCODED = json.JSONEncoder(allow_nan=False).encode
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Lines:
 
     def add(self, entry: Mapping[str, Any]) -> None:
         """Write a line; it is on the disk after `settle`."""
-        line = json.dumps(entry, allow_nan=False).encode() + b"\n"
+        line = _ENCODED(entry).encode() + b"\n"
         self._size += len(line)
         self._hash.update(line)
         try:
@@ -170,21 +173,24 @@ class RunFolder:
         """A new training: what another has left goes, and the module and run.json are written."""
         checkpoints = self.folder / CHECKPOINTS
         old = [checkpoints / name for name in (LAST, BEFORE, BEST)]
-        try:
-            for path in (*old, *(self.folder / name for name in (PARAMETERS, *CURVES))):
-                path.unlink(missing_ok=True)
-        except OSError as error:
-            raise cannot(f"write in {self.folder}", error) from error
+        self._remove([*old, *(self.folder / name for name in (PARAMETERS, *CURVES))])
         write_text(self.folder / self.module, text)
         self.describe(run)
         self.lines = Lines(self.folder / METRICS)
+
+    def _remove(self, paths: Iterable[Path]) -> None:
+        try:
+            for path in paths:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise cannot(f"write in {self.folder}", error) from error
 
     def go_on(self, saved: Saved, run: Mapping[str, Any]) -> None:
         """The training of a checkpoint again: what was written after it goes."""
         # Where the last checkpoint was damaged or is missing, the one before it stays what it is.
         self._last_is_regular = saved.name == LAST and bool(saved.state["regular"])
         if saved.state["best"] is None:
-            (self.folder / CHECKPOINTS / BEST).unlink(missing_ok=True)
+            self._remove([self.folder / CHECKPOINTS / BEST])
         self.describe(run)
         self.lines = Lines(self.folder / METRICS, saved.state["metrics"]["bytes"])
 

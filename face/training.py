@@ -121,6 +121,8 @@ class Training:
         if self.held_out is not None:
             self._judges = {name: module.bind(self.held_out, name) for name in self.titles}
         self._scratch = np.empty_like(self.session.theta)
+        # A sum of products with 0 is 0 where all is finite, else NaN; it allocates nothing.
+        self._zeros = np.zeros_like(self.session.theta)
         needed = {name for entry in module.METRICS.values() for name in entry["needs"]}
         self.measures = bool(module.METRICS) and needed <= set(self.session.data)
         taken = {"epoch", "lr", *self.titles.values()}
@@ -231,7 +233,7 @@ class Training:
         for tell in self.told:
             tell(self.line)
         theta = self.session.theta
-        if not np.isfinite(theta).all():
+        if theta.dot(self._zeros) != 0:
             # The next step stops; nothing of this is kept.
             return False
         np.copyto(self.good, theta)
