@@ -45,11 +45,13 @@ def available() -> bool:
 def draw(folder: Path, titles: Sequence[str], best: Mapping[str, Any] | None) -> None:
     """Draw the losses of these names from metrics.jsonl, and a mark at the best epoch. Failure ("file")."""
     import matplotlib
+    import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     epochs, curves = _read(folder / METRICS, titles)
-    with matplotlib.rc_context():
+    # Axes of losses near the end of what a float can be reach behind it.
+    with matplotlib.rc_context(), np.errstate(all="ignore"):
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(SETTINGS)
         figure = Figure(figsize=(6.4, 4.0), layout="constrained")

@@ -48,14 +48,14 @@ def replace(path: Path, fill: Callable[[BinaryIO], object], keep: Path | None = 
         if keep is not None and path.exists():
             path.replace(keep)
         temporary.replace(path)
-        _settle(path.parent)
+        settle(path.parent)
     except OSError as error:
         raise cannot(f"write {path}", error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _settle(folder: Path) -> None:
+def settle(folder: Path) -> None:
     """Have the names in a folder on the disk, where the system can do that."""
     try:
         handle = os.open(folder, os.O_RDONLY)

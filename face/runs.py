@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from gradc.failures import Failure
-from gradc.files import cannot, refuse_foreign, refuse_special, replace, sweep, write_arrays, write_text
+from gradc.files import cannot, refuse_foreign, refuse_special, replace, settle, sweep, write_arrays, write_text
 from gradc.fitted import PARAMETERS, RUN, SCHEMA, module_of, text_of
 
 if TYPE_CHECKING:
@@ -56,17 +56,16 @@ class Lines:
     """A file that only grows: a JSON document on each line, and a checksum of all that was written."""
 
     def __init__(self, path: Path, keep: int = 0) -> None:
-        """Begin behind the first `keep` bytes of what is there. Failure where they are not there."""
+        """Begin behind the first `keep` bytes of what is there."""
         self._path = path
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
             self._file = os.fdopen(handle, "r+b")
-            self._hash = hashlib.sha256(self._file.read(keep))
+            self._hash, self._size = _begun(self._file, keep)
             self._file.truncate(keep)
             self._file.seek(keep)
         except OSError as error:
             raise cannot(f"write {path}", error) from error
-        self._size = keep
 
     def add(self, entry: Mapping[str, Any]) -> None:
         """Write a line; it is on the disk after `settle`."""
@@ -127,14 +126,18 @@ class RunFolder:
         """
         checkpoints = self.folder / CHECKPOINTS
         try:
-            checkpoints.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise cannot(f"make the folder {checkpoints}", error) from error
-        self._hold(checkpoints)
+            raise cannot(f"make the folder {self.folder}", error) from error
         refuse_foreign(self.folder / self.module, force=False)
         names = (PARAMETERS, METRICS, RUN, *CURVES)
         for path in (*(self.folder / name for name in names), *(checkpoints / n for n in (LAST, BEFORE, BEST))):
             refuse_special(path)
+        try:
+            checkpoints.mkdir(exist_ok=True)
+        except OSError as error:
+            raise cannot(f"make the folder {checkpoints}", error) from error
+        self._hold(checkpoints)
         status = self._status()
         if not force and status in BROKEN_OFF and any((checkpoints / name).exists() for name in (LAST, BEFORE)):
             raise Failure(
@@ -177,6 +180,10 @@ class RunFolder:
         write_text(self.folder / self.module, text)
         self.describe(run)
         self.lines = Lines(self.folder / METRICS)
+        try:
+            settle(self.folder)
+        except OSError as error:
+            raise cannot(f"write in {self.folder}", error) from error
 
     def _remove(self, paths: Iterable[Path]) -> None:
         try:
@@ -246,7 +253,9 @@ def load(folder: Path) -> Saved | None:
     if not wrong:
         return None
     more = "; ".join(dict.fromkeys(error.message for error in wrong))
-    raise Failure("file", f"{folder} has no checkpoint to go on from: {more}", "without --resume it begins anew")
+    raise Failure(
+        "file", f"{folder} has no checkpoint to go on from: {more}", "without --resume and with --force it begins anew"
+    )
 
 
 def _write(path: Path, state: Mapping[str, Any], keep: Path | None = None) -> None:
@@ -278,13 +287,19 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _same_lines(path: Path, known: Mapping[str, Any], checkpoint: Path) -> None:
     """Raises Failure where metrics.jsonl does not begin as it did when the checkpoint was written."""
-    digest, left = hashlib.sha256(), int(known["bytes"])
     try:
         with path.open("rb") as file:
-            while left and (part := file.read(min(left, 1 << 20))):
-                digest.update(part)
-                left -= len(part)
+            digest, size = _begun(file, known["bytes"])
     except OSError as error:
         raise cannot(f"read {path}", error) from error
-    if left or digest.hexdigest() != known["sha256"]:
+    if size != known["bytes"] or digest.hexdigest() != known["sha256"]:
         raise Failure("file", f"{path} is not the one that {checkpoint} goes with")
+
+
+def _begun(file: BinaryIO, most: int) -> tuple[hashlib._Hash, int]:
+    """The checksum of the first `most` bytes of a file, and how many there are."""
+    digest, size = hashlib.sha256(), 0
+    while part := file.read(min(most - size, 1 << 20)):
+        digest.update(part)
+        size += len(part)
+    return digest, size

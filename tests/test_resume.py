@@ -159,9 +159,9 @@ def test_data_may_be_at_another_place(broken_off: Path, whole: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--lr", "0.2"], "--lr is another than in the run"),
-        (["--seed", "1"], "--seed is another than in the run"),
-        (["--optimizer", "sgd:momentum=0.5"], "--optimizer is another than in the run"),
+        (["--lr", "0.2"], "--lr was 0.1 in the run in"),
+        (["--seed", "1"], "--seed was 0 in the run in"),
+        (["--optimizer", "sgd:momentum=0.5"], "--optimizer was adam in the run in"),
         (["--epochs", "5"], "6 epochs are done, and --epochs asks for 5"),
     ],
 )

@@ -233,7 +233,18 @@ def test_metrics_of_each_epoch_are_the_modules(tmp_path: Path, capsys: pytest.Ca
     apart = {"x": x[:HELD_OUT], "y": x[:HELD_OUT].sum(1)}
     assert line["validation_error"] == module.metrics(theta, apart)["error"]
     assert line["validation_loss"] == module.bind(apart)(theta)[0]
-    assert re.search(r"epoch 4  loss \d\.\d+  error \d\.\d+  validation_loss", capsys.readouterr().err)
+    told = capsys.readouterr().err
+    assert "training regularised: 42 numbers in 5 parameters, 27 rows and 3 for validation" in told
+    assert re.search(r"epoch 4  loss \d\.\d+  error \d\.\d+  validation_loss", told)
+
+
+def test_metrics_whose_inputs_are_not_there_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = tmp_path / "m.model"
+    model.write_text("input x[n], z[n]\nparam w = 1\nminimize mean((w - x)^2)\nmetric far = max(z)\n")
+    np.savez(tmp_path / "d.npz", x=np.zeros(3))
+    assert call(tmp_path / "f", "--epochs", "1", model=model, rows=tmp_path / "d.npz") == 0
+    assert "note: the metrics are left out" in capsys.readouterr().err
+    assert list(metrics(tmp_path / "f")[0]) == ["epoch", "loss", "lr"]
 
 
 def test_a_metric_that_has_the_name_of_something_else(tmp_path: Path) -> None:

@@ -208,6 +208,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
             terminal.message(f"warning: {change}: the numbers may differ in their last digits")
         if not arguments.no_plots and not plots:
             terminal.message(f"note: {curves.MISSING}")
+        if training.session.module.METRICS and not training.measures:
+            terminal.message("note: the metrics are left out, since the data do not have all that they need")
         terminal.message(_what_begins(training))
         if saved is None:
             folder.begin(training.text, _whole(training, runs.RUNNING))
@@ -344,7 +346,7 @@ def _as_it_was(arguments: argparse.Namespace, saved: Saved) -> argparse.Namespac
         elif given != before and key not in MAY_CHANGE:
             option = "--from" if key == "start" else f"--{key.replace('_', '-')}"
             raise usage(
-                f"{option} is another than in the run in {arguments.out}",
+                f"{option} was {_typed(before)} in the run in {arguments.out}, and is {_typed(given)}",
                 "leave out what was said when the run began; without --resume and with --force it begins anew",
                 {"option": option},
             )
@@ -370,6 +372,13 @@ def _meant(told: Any) -> Any:
         case [*entries]:
             return [_meant(entry) for entry in entries]
     return told
+
+
+def _typed(value: Any) -> str:
+    """The value of an option as people write it."""
+    if isinstance(value, tuple):
+        return "=".join(map(str, value))
+    return " ".join(map(_typed, value)) if isinstance(value, list) else "not given" if value is None else str(value)
 
 
 def _module(arguments: argparse.Namespace, saved: Saved | None) -> tuple[ModuleType, str, str]:
@@ -488,6 +497,8 @@ def _what_begins(training: Training) -> str:
     count = sum(parameter.value.size for parameter in parameters.values())
     sizes = f"{_counted(count, 'number')} in {_counted(len(parameters), 'parameter')}"
     of_rows = "" if rows is None else f", {_counted(rows, 'row')}"
+    if training.held_out is not None:
+        of_rows += f" and {_rows(training.session.module, training.held_out)} for validation"
     if training.epoch == 0:
         return f"training {name}: {sizes}{of_rows}"
     if training.over:
@@ -526,7 +537,7 @@ def _start(path: Path, initial: dict[str, Any]) -> dict[str, Any]:
     return {**initial, **given}
 
 
-def _rows(module: ModuleType, data: dict[str, npt.NDArray[Any]]) -> int | None:
+def _rows(module: ModuleType, data: Mapping[str, npt.NDArray[Any]]) -> int | None:
     """The length of the row axis."""
     for name, entry in module.INPUTS.items():
         if name in data and module.ROWS in entry["axes"]:
