@@ -208,8 +208,6 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
             terminal.message(f"warning: {change}: the numbers may differ in their last digits")
         if not arguments.no_plots and not plots:
             terminal.message(f"note: {curves.MISSING}")
-        if training.session.module.METRICS and not training.measures:
-            terminal.message("note: the metrics are left out, since the data do not have all that they need")
         terminal.message(_what_begins(training))
         if saved is None:
             folder.begin(training.text, _whole(training, runs.RUNNING))
@@ -299,6 +297,8 @@ def _prepared(arguments: argparse.Namespace, saved: Saved | None, terminal: Term
         training.restore(saved.state)
         if epochs < training.epoch:
             raise usage(f"{training.epoch} epochs are done, and --epochs asks for {epochs}")
+    if module.METRICS and not training.measures:
+        terminal.message("note: the metrics are left out, since the data do not have all that they need")
     return training
 
 
