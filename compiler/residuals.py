@@ -131,6 +131,13 @@ def _residual(graph: Graph, term: _Term, scale: Node) -> Residual:
 
 def _oriented(graph: Graph, root: Node) -> tuple[Node, Node | None]:
     """The root as observed minus fitted, and what is observed: what in a sum no parameter changes."""
+    if isinstance(root, Map) and isinstance(root.expression, functions.where):
+        places = [i for i, operand in enumerate(root.operands) if operand.trained]
+        if len(places) != 1:
+            return root, None
+        inner, observed = _oriented(graph, root.operands[places[0]])
+        operands = [inner if i == places[0] else operand for i, operand in enumerate(root.operands)]
+        return build(graph, root.expression, operands), observed
     if not isinstance(root, Map) or not root.expression.is_Add:
         return root, None
     trained = {placeholder(i) for i, operand in enumerate(root.operands) if operand.trained}
@@ -249,7 +256,11 @@ class _Squares:
             terms = self.known[node.operands[_position(branch)].id] if branch.is_Symbol else None
             if terms is None or any(term.summed for term in terms):
                 return None
-            found += [replace(term, root=build(self.graph, form, [chosen, term.root])) for term in terms]
+            # The weight says which rows count, and the root that nothing else of them does.
+            mask = build(self.graph, form, [chosen, self.one])
+            for term in terms:
+                weight = self.graph.product([term.weight, mask])
+                found.append(replace(term, root=build(self.graph, form, [chosen, term.root]), weight=weight))
         return tuple(found)
 
     def _of_product(self, factors: Sequence[tuple[Node, int]]) -> tuple[_Term, ...] | None:

@@ -59,7 +59,8 @@ def estimate(
     else:
         text = isinstance(model, str) and "\n" in model
         source, options = (Source("model", str(model)) if text else read_source(model)), Options(without=left_out(()))
-    if isinstance(model, Model) and not likelihood and hasattr(model.module, "residuals"):
+    options = replace(options, dtype="float64")
+    if isinstance(model, Model) and not likelihood and hasattr(model.module, "residuals") and options == model.options:
         module = model.module
     else:
         _, module = compiled_for(source, options, objective, likelihood)

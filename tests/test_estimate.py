@@ -100,11 +100,12 @@ def test_weights(factor: str) -> None:
     )
 
 
-def test_rows_of_weight_0_are_no_observations() -> None:
+@pytest.mark.parametrize("form", ["w * (y - line)^2", "(if w > 0 then (y - line)^2 else 0)"])
+def test_rows_of_weight_0_are_no_observations(form: str) -> None:
     data = straight(20)
     weight = np.ones(20)
     weight[15:] = 0
-    text = LINE.replace("y[n]", "y[n], w[n]").replace("(y - line)^2", "w * (y - line)^2")
+    text = LINE.replace("y[n]", "y[n], w[n]").replace("(y - line)^2", form)
     found, fewer = (
         gradc.estimate(text, data | {"w": weight}),
         gradc.estimate(LINE, {k: v[:15] for k, v in data.items()}),

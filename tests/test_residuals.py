@@ -107,6 +107,7 @@ def test_anything_else_has_no_residuals(objective: str) -> None:
         ("sum((f - log(y^2 + 1)) ^ 2)", "log", None),
         ("mean(((f - y) / s)^2)", "y", "s"),
         ("mean((y - x - f)^2)", "y - x", None),
+        ("sum(if s > 1 then (f - y)^2 else 0)", "y", "s > 1"),
     ],
 )
 def test_a_residual_is_what_is_observed_minus_what_is_fitted(objective: str, observed: str, weight: str | None) -> None:
@@ -114,7 +115,7 @@ def test_a_residual_is_what_is_observed_minus_what_is_fitted(objective: str, obs
     given, theta = data(), module.initial(seed=1)
     seen = module.observations(given)
     known = {"y": given["y"], "log": np.log(given["y"] ** 2 + 1), "y - x": given["y"] - given["x"]}[observed]
-    weights = np.ones(7) if weight is None else given["s"] ** -2.0
+    weights = {None: np.ones(7), "s": given["s"] ** -2.0, "s > 1": (given["s"] > 1).astype(float)}[weight]
     fitted = 0.7 * given["x"] + 0.4
     assert distance(seen["observed 0"], known) < 1e-15
     assert distance(seen["weight 0"], weights) < 1e-15

@@ -30,6 +30,9 @@ NEGLIGIBLE = 1e-13
 POLISHING = 100
 """Steps that are taken at most once the minimiser has stopped."""
 
+TRIES = 6
+"""Steps in turn that may gain nothing, shorter and shorter, before the tolerance is reached."""
+
 FLAT = 1e-12
 """Eigenvalues of a scaled Hessian that count as 0, by the largest."""
 
@@ -188,9 +191,10 @@ def decomposed(jacobian: Array) -> Triangle:
     """The decomposition, and how many of its singular values count."""
     lengths = np.sqrt((jacobian**2).sum(axis=0))
     lengths[lengths == 0] = 1.0
-    left, singular, right = np.linalg.svd(jacobian / lengths, full_matrices=False)
+    q, r = np.linalg.qr(jacobian / lengths)
+    small, singular, right = np.linalg.svd(r, full_matrices=False)
     rank = int((singular > NEGLIGIBLE * singular.max(initial=0)).sum())
-    return Triangle(left, singular, right, lengths, rank)
+    return Triangle(q @ small, singular, right, lengths, rank)
 
 
 def _polished(problem: Squares | HeldSquares, u: Array, tolerance: float) -> Minimum:
@@ -199,7 +203,7 @@ def _polished(problem: Squares | HeldSquares, u: Array, tolerance: float) -> Min
     left, step, slope = _step(residuals, jacobian, 0.0)
     damping, failed = 0.0, 0
     for _ in range(POLISHING):
-        if slope == 0 or failed == 6:
+        if slope == 0 or failed >= (TRIES if left > tolerance else 2):
             break
         trial = u + step
         there = problem.residuals(trial)
