@@ -15,7 +15,7 @@ import sympy
 from sympy import Expr, Integer
 
 from . import functions
-from .elementary import DIVIDE, SQUARE, build
+from .elementary import DIVIDE, SQRT, SQUARE, build
 from .graph import (
     Axis,
     Constant,
@@ -274,6 +274,8 @@ class _Squares:
                 term = _times(graph, term, build(graph, _0**power, [node]))
                 continue
             given, base = _stripped(graph, node)
+            if power == 2 and isinstance(base, Map) and base.expression == SQRT and not given:
+                base, power = base.operands[0], 1  # as of a norm
             bases[base.id] = base
             powers[base.id] = powers.get(base.id, 0) + power
             for weight in given:
