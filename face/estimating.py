@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from gradc.compiler.pipeline import Compiled, Options, UnknownDerivative, compile_model
 from gradc.compiler.source import Source, read_source
-from gradc.model import Model
 from gradc.modules import left_out, load
 
 if TYPE_CHECKING:
+    from gradc.model import Model
     from gradc.runtime.estimate import Estimate
 
 
@@ -52,15 +52,15 @@ def estimate(
     Raises `gradc.runtime.errors.NotEstimable`, `NotFinite` or `Missing` where there is no fit, and the module's
     DataError.
     """
+    from gradc.model import Model
     from gradc.runtime.estimate import estimate as run
 
     if isinstance(model, Model):
-        source, options = model.source, model.options
+        source, options = model.source, replace(model.options, dtype="float64")
     else:
         text = isinstance(model, str) and "\n" in model
         source, options = (Source("model", str(model)) if text else read_source(model)), Options(without=left_out(()))
-    options = replace(options, dtype="float64")
-    if isinstance(model, Model) and not likelihood and hasattr(model.module, "residuals") and options == model.options:
+    if isinstance(model, Model) and _suffices(model, objective, likelihood):
         module = model.module
     else:
         _, module = compiled_for(source, options, objective, likelihood)
@@ -77,6 +77,13 @@ def estimate(
         tolerance=tolerance,
         restarts=restarts,
     )
+
+
+def _suffices(model: Model, objective: str | None, likelihood: bool) -> bool:
+    """Whether the module that is there has the residuals that the fit needs, in double precision."""
+    squares = getattr(model.module, "_RESIDUALS", {})
+    there = bool(squares) if objective is None else objective in squares
+    return there and not likelihood and model.options.dtype == "float64"
 
 
 def compiled_for(

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from gradc.compiler.parts import Described, described
 from gradc.compiler.pipeline import Options, compile_model
 from gradc.compiler.source import Source, read_source
+from gradc.estimating import estimate
 from gradc.modules import left_out, load
 from gradc.provenance import explain
 from gradc.runtime.session import Session
@@ -67,6 +68,8 @@ class Model:
                 options = replace(options, values=(value,), alone=True, derivatives=())
             self._variants[key] = load(compile_model(self.source, options).module, self.name)
         return self._variants[key]
+
+    estimate = estimate
 
 
 def compile(

@@ -77,6 +77,14 @@ def test_a_line_has_the_errors_of_the_textbook() -> None:
     assert found.bic == pytest.approx(3 * math.log(20) - 2 * density, rel=1e-12)
 
 
+def test_a_compiled_model_is_fitted_as_its_text_is() -> None:
+    """Whatever its precision, and whether it has residuals or not."""
+    wanted = [c.value for c in gradc.estimate(LINE, straight()).coefficients]
+    for options in ({}, {"dtype": "float32"}, {"derivatives": ("residuals",)}):
+        model = gradc.compile(LINE, **options)
+        assert [c.value for c in model.estimate(straight()).coefficients] == wanted
+
+
 def test_the_profile_of_a_linear_parameter_is_its_standard_error() -> None:
     plain, profiled = (gradc.estimate(LINE, straight(), intervals=kind) for kind in ("wald", "profile"))
     for one, other in zip(plain.coefficients, profiled.coefficients, strict=True):
