@@ -192,11 +192,21 @@ class Session:
             self._forget()
 
     def rebind(self, data: Mapping[str, Any]) -> None:
-        """Go on with other data, such as the next rows. Raises the module's DataError where they do not fit."""
-        for objective in (*self.objectives.values(), *self._losses.values()):
-            objective.rebind(data)
-        self.data = data
+        """Go on with other data, such as the next rows.
+
+        Raises the module's DataError where they do not fit; the session then has the data that it had.
+        """
         self._forget()
+        before, self.data = self.data, data
+        bound = (*self.objectives.values(), *self._losses.values())
+        try:
+            for objective in bound:
+                objective.rebind(data)
+        except ValueError:
+            self.data = before
+            for objective in bound:
+                objective.rebind(before)
+            raise
 
     def forward(self, name: str | None = None) -> float:
         """The loss at the parameters as they are; `name` is that of the objective, where there are several.

@@ -195,6 +195,15 @@ def test_forward_and_backward_are_one_pass(layers: gradc.Model) -> None:
     assert counted.calls == 3, "there are other data"
 
 
+def test_data_that_do_not_fit_leave_a_session_as_it_was(layers: gradc.Model) -> None:
+    session = session_of(layers)
+    before = session.forward()
+    with pytest.raises(ValueError, match="y"):
+        session.rebind({**session.data, "y": np.ones(4)})
+    assert session.forward() == before
+    assert len(session.value("y")) == 5
+
+
 def test_the_forms_of_backward_are_one(layers: gradc.Model) -> None:
     session = session_of(layers)
     seed = np.linspace(1, 2, 5)
