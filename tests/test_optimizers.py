@@ -7,6 +7,7 @@ import inspect
 import json
 import math
 import re
+import sys
 import tracemalloc
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 
 import gradc
 from gradc.runtime import OPTIMIZERS, Diverged, Session, fit
-from gradc.runtime.optim import Optimizer
+from gradc.runtime.optim import Optimizer, sgd
 from gradc.runtime.optim import base as base_of_optimizers
 
 from .harness import compiled
@@ -293,6 +294,38 @@ def test_a_step_allocates_nothing(name: str) -> None:
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 4096
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    "options", [{}, {"momentum": 0.9, "nesterov": True, "maximize": True}], ids=["plain", "nesterov"]
+)
+def test_a_large_vector_moves_alike_with_scipy_and_without(
+    dtype: str, options: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """BLAS's update rounds once where NumPy's two calls round twice."""
+    pytest.importorskip("scipy")
+    text = "axis k: 300_001\nparam v[k] = 1, still[k] = 1, w[k] = 1\nminimize sum(v^2) + sum(still^2) + sum(w^2)\n"
+    module = compiled(text.replace("_", ""), dtype=dtype)[1]
+    random = np.random.default_rng(0)
+    start, gradient = (random.normal(size=900_003).astype(dtype) for _ in range(2))
+    ends = []
+    for there in (True, False):
+        if not there:
+            monkeypatch.setitem(sys.modules, "scipy.linalg", None)
+        session = Session(module, {}, start)
+        session.parameters["still"].requires_grad = False
+        chosen = gradc.SGD(session, lr=0.1, **options)
+        assert (sgd.blas_update(session.theta.dtype) is not None) == there
+        for _ in range(2):
+            chosen.descend(gradient)
+        ends.append(session.theta)
+    np.testing.assert_array_equal(ends[0][300_001:600_002], start[300_001:600_002])
+    np.testing.assert_allclose(ends[0], ends[1], rtol=0, atol=4 * np.finfo(dtype).eps * np.abs(ends[1]).max())
+    if not options:
+        moved = start.astype(np.longdouble) - 2 * np.longdouble(0.1) * gradient
+        moved[300_001:600_002] = start[300_001:600_002]
+        np.testing.assert_allclose(ends[0], moved.astype(float), rtol=0, atol=4 * np.finfo(dtype).eps * 5)
 
 
 @pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name not in ("LBFGS",)])

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..session import Session
 from .base import Array, Cohort, Group, Optimizer, Patterns, Piece, not_negative, two
+
+LARGE = 1 << 19
+"""Numbers from which on SGD asks SciPy for BLAS's own update, which reads and writes each number once: NumPy needs two
+calls. For fewer it would not be worth the time to import it."""
+
+SPAN = 10_000
+"""Numbers up to which OpenBLAS computes an update in the thread that asks for it, and wakes no others."""
+
+
+def blas_update(dtype: np.dtype[Any]) -> Callable[..., Any] | None:
+    """BLAS's `y += a * x`, None where there is no SciPy. Its arguments are x, y, the count, a, and the two places."""
+    try:
+        from scipy.linalg import blas
+    except ImportError:
+        return None
+    found: Callable[..., Any] = blas.saxpy if dtype == np.float32 else blas.daxpy
+    return found
 
 
 class SGD(Optimizer):
@@ -35,6 +52,7 @@ class SGD(Optimizer):
     ) -> None:
         options = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
         super().__init__(session, params, {**options, "nesterov": nesterov, "maximize": maximize})
+        self._blas = blas_update(session.theta.dtype) if session.theta.size >= LARGE else None
 
     @classmethod
     def check(cls, options: Mapping[str, Any]) -> None:
@@ -48,7 +66,7 @@ class SGD(Optimizer):
         groups, parameters = self.param_groups, self.session.parameters
         special = any(g["momentum"] or g["weight_decay"] or g["maximize"] or g["lr"] != self.lr for g in groups)
         every = len(self._owned) == len(parameters) and all(p.requires_grad for p in parameters.values())
-        return self.lr if every and not special else None
+        return self.lr if every and not special and self._blas is None else None
 
     def _kept(self, group: Group) -> Mapping[str, float]:
         return {"momentum_buffer": 0.0} if group["momentum"] else {}
@@ -65,7 +83,12 @@ class SGD(Optimizer):
             np.multiply(buffer, momentum, buffer)
             np.add(buffer, gradient if undamped == 1 else np.multiply(gradient, undamped, piece.b), buffer)
             gradient = np.add(gradient, np.multiply(buffer, momentum, piece.b), piece.b) if nesterov else buffer
-        np.subtract(piece.theta, np.multiply(gradient, lr, piece.b), piece.theta)
+        if self._blas is None:
+            np.subtract(piece.theta, np.multiply(gradient, lr, piece.b), piece.theta)
+            return
+        theta, down = piece.theta, -float(lr)
+        for start in range(0, theta.size, SPAN):
+            self._blas(gradient, theta, min(SPAN, theta.size - start), down, start, 1, start, 1)
 
 
 class ASGD(Optimizer):
