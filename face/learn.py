@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -237,8 +236,7 @@ def _are_probabilities(found: Array) -> bool:
 
 @lru_cache(maxsize=32)
 def _compiled(source: Source, dtype: str, constants: tuple[tuple[str, float], ...]) -> Model:
-    name = Path(source.name).name.removesuffix(".model")
-    return made(name, source, Options(dtype, dict(constants), left_out(())))
+    return made(source, Options(dtype, dict(constants), left_out(())))
 
 
 @lru_cache(maxsize=32)

@@ -95,7 +95,6 @@ def compile(
     """
     text = isinstance(model, str) and "\n" in model
     source = Source("model", str(model)) if text else read_source(model)
-    name = Path(source.name).name.removesuffix(".model")
     options = Options(
         dtype,
         dict(constants or {}),
@@ -106,11 +105,12 @@ def compile(
         values=tuple(values),
         sparse=tuple(sparse),
     )
-    return made(name, source, options)
+    return made(source, options)
 
 
-def made(name: str, source: Source, options: Options) -> Model:
-    """The model of a text, under a name. Raises what `compile` does."""
+def made(source: Source, options: Options) -> Model:
+    """The model of a source, under the name of its file."""
+    name = Path(source.name).name.removesuffix(".model")
     compiled = compile_model(source, options)
     module = load(compiled.module, name)
     return Model(name, compiled.module, module, source, options, described(compiled.elaborated))

@@ -14,9 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 import gradc
 from gradc.compiler import blame
-from gradc.compiler.pipeline import Options
-from gradc.compiler.source import ModelError, Source
-from gradc.model import made as compiled
+from gradc.compiler.source import ModelError
 from gradc.runtime import Diverged
 
 from .generate import models
@@ -257,7 +255,7 @@ minimize sum(p)
 
 def made(case: Case) -> tuple[gradc.Model, Any]:
     """The model and the vector."""
-    model = compiled("wrong", Source("wrong.model", case.model), Options(dtype=case.dtype))
+    model = gradc.compile(case.model, dtype=case.dtype)
     theta = np.array(case.free) if case.free is not None else model.module.pack(case.at, case.data)
     return model, theta
 
