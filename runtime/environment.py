@@ -1,4 +1,4 @@
-"""What the last bit of a number depends on besides the program: NumPy, its BLAS, threads and the processor.
+"""What the last bit of a number depends on besides the program: NumPy, SciPy, BLAS, threads and the processor.
 
 Takes nothing; gives it as names and words, for the record of a run, and says in what two of them differ. The order in
 which a matrix product adds up follows from all of these, so that two machines may differ in the last digits.
@@ -10,6 +10,7 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ WORDS = {
     "gradc": "gradc",
     "python": "Python",
     "numpy": "NumPy",
+    "scipy": "SciPy",
     "blas": "the BLAS library",
     "blas_core": "the kernels of the BLAS library (OPENBLAS_CORETYPE)",
     "threads": "the number of threads",
@@ -39,6 +41,7 @@ def environment() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "numpy": np.__version__,
+        "scipy": _scipy(),
         "blas": f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip(),
         "blas_core": os.environ.get("OPENBLAS_CORETYPE"),
         "threads": _threads(),
@@ -59,6 +62,14 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 def _told(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else "not set" if value is None else str(value)
+
+
+def _scipy() -> str | None:
+    """Its version: SGD on large vectors takes its update from there, and rounds otherwise without it."""
+    try:
+        return version("scipy")
+    except PackageNotFoundError:
+        return None
 
 
 def _threads() -> int:

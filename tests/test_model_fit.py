@@ -94,13 +94,13 @@ def test_wrong_options(line: gradc.Model, options: dict[str, object], said: str)
 
 
 def test_wrong_data(line: gradc.Model, tmp_path: Path) -> None:
-    with pytest.raises(gradc.DataError, match="there is no 'y'"):
+    with pytest.raises(gradc.DataError, match="there is no column 'y'"):
         line.fit({"x": X}, epochs=2)
     with pytest.raises(TypeError, match="float"):
         line.fit(3.0, epochs=2)
     path = tmp_path / "line.csv"
     path.write_text("x,z\n1,2\n")
-    with pytest.raises(gradc.DataError, match="there is no 'y'"):
+    with pytest.raises(gradc.DataError, match="there is no column 'y'"):
         line.fit(path, epochs=2)
 
 

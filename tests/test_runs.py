@@ -9,6 +9,7 @@ import re
 import struct
 import sys
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,11 @@ def held_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first rows are kept for validation."""
     take = data.take
 
-    def taken(*arguments: Any) -> data.Data:
+    def taken(*arguments: Any) -> Any:
         found = take(*arguments)
         apart = {name: array[:HELD_OUT] for name, array in found.inputs.items()}
         rest = {name: array[HELD_OUT:] for name, array in found.inputs.items()}
-        return data.Data(rest, apart, found.vocabularies, found.record)
+        return replace(found, inputs=rest, held_out=apart)
 
     monkeypatch.setattr(data, "take", taken)
 

@@ -201,7 +201,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     if arguments.tensorboard:
         board.require()
     plots = not arguments.no_plots and curves.available()
-    training = _prepared(arguments, saved, terminal)
+    training, taken = _prepared(arguments, saved, terminal)
     with training.folder as folder:
         folder.prepare(force=arguments.force or saved is not None)
         for change in _changes(training, saved):
@@ -223,11 +223,11 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     values = {key: value.tolist() for key, value in parameters.items() if value.size <= SHOWN}
     result = {**record, "out": str(arguments.out), "parameters": values}
     failures: list[Failure | ModelError] = [] if failure is None else [failure]
-    return Outcome(result, _shown(parameters), status, [*failures, *_origin(training, arguments)])
+    return Outcome(result, _shown(parameters), status, [*failures, *_origin(training, arguments, taken)])
 
 
-def _prepared(arguments: argparse.Namespace, saved: Saved | None, terminal: Terminal) -> Training:
-    """The training that the options describe, at its beginning or where it was saved. Nothing is written yet."""
+def _prepared(arguments: argparse.Namespace, saved: Saved | None, terminal: Terminal) -> tuple[Training, Data]:
+    """The training that the options describe, at its beginning or where it was saved, with its data. Writes nothing."""
     epochs = arguments.epochs or EPOCHS
     optimizer = choices.optimizer(arguments.optimizer, _given(arguments))
     apart = choices.groups(arguments.group, optimizer)
@@ -299,7 +299,7 @@ def _prepared(arguments: argparse.Namespace, saved: Saved | None, terminal: Term
             raise usage(f"{training.epoch} epochs are done, and --epochs asks for {epochs}")
     if module.METRICS and not training.measures:
         terminal.message("note: the metrics are left out, since the data do not have all that they need")
-    return training
+    return training, taken
 
 
 def _train(training: Training, terminal: Terminal, tensorboard: bool) -> tuple[int, Failure | None]:
@@ -319,7 +319,7 @@ def _train(training: Training, terminal: Terminal, tensorboard: bool) -> tuple[i
             board.close()
 
 
-def _origin(training: Training, arguments: argparse.Namespace) -> list[ModelError]:
+def _origin(training: Training, arguments: argparse.Namespace, taken: Data) -> list[ModelError]:
     """Where the numbers went wrong, if they did and the model is there to tell."""
     from gradc.provenance import origin
     from gradc.runtime import Diverged
@@ -329,7 +329,7 @@ def _origin(training: Training, arguments: argparse.Namespace) -> list[ModelErro
         return []
     at = trouble if isinstance(trouble, Diverged) else session.theta
     source, chosen = read(arguments.model), compiler_options(arguments)
-    found = origin(source, chosen, session.module, at, session.data, seed=training.plan.seed)
+    found = origin(source, chosen, session.module, at, session.data, seed=training.plan.seed, line=taken.row)
     return [] if found is None else [found.mistake]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from types import ModuleType
 from typing import Any
@@ -43,7 +43,16 @@ class Data:
 
     def place(self, name: str, index: tuple[int, ...]) -> str:
         """Where a number of an input stands in its source, as `d.csv, line 3, column 'a'`."""
-        return "the data" if self.trace is None else self.trace.place(name, index)
+        return "the data" if self.trace is None else self.trace.wrong(name, index).place
+
+    def row(self, number: int) -> str:
+        """Where a row of the inputs stands in its source, as `d.csv, line 3`."""
+        if self.trace is None:
+            return "the data"
+        entries, rows = self.trace.module.INPUTS, self.trace.module.ROWS
+        name = next(name for name in self.inputs if rows in entries[name]["axes"])
+        index = tuple(number if axis == rows else 0 for axis in entries[name]["axes"])
+        return replace(self.trace.wrong(name, index), column=None).place
 
 
 @dataclass(frozen=True)
@@ -55,11 +64,11 @@ class Trace:
     kept: Array | None  # of the rows that there were, those that were not left out
     trained: Array | None  # of these, those that were not held out
 
-    def place(self, name: str, index: tuple[int, ...]) -> str:
-        """Where a number of an input stands in its source."""
+    def wrong(self, name: str, index: tuple[int, ...]) -> DataError:
+        """A mistake at a number of an input, which knows where that stands in its source."""
         for rows in (self.trained, self.kept):
             index = along_rows(self.module, name, index, rows)
-        return self.parts[name].wrong(index, "", "").place
+        return self.parts[name].wrong(index, "", "")
 
 
 def read_data(
