@@ -133,7 +133,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     file = f"{name}.py"
     if arguments.out is not None:
         _prepare(arguments.out, file)
-    needed = {item for entry in module.OBJECTIVES.values() for item in entry["needs"]}
+    fitted = [key for key in module.OBJECTIVES if arguments.objective in (None, key)]
+    needed = {item for key in fitted for item in module.OBJECTIVES[key]["needs"]}
     taken = take(module, arguments, [item for item in module.INPUTS if item in needed])
     try:
         start = None

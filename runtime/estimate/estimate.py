@@ -235,7 +235,7 @@ def _fitted(
             break
         try:
             for i in range(problem.size):
-                if not math.isnan(said.precise.covariance[i, i]):
+                if said.precise.covariance[i, i] > 0:
                     spread = said.variance if said.variance is not None else 1.0
                     profiles[i] = profile(problem, minimum.u, i, said.precise.covariance, spread, quantile, way.most)
             break

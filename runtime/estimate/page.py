@@ -28,6 +28,9 @@ INK, LINE, ACCENT, FAINT = "#1f2328", "#0b57a4", "#c2410c", "#d0d7de"
 MOST = 12
 """Profiles that are drawn."""
 
+MANY = 2000
+"""Points above which a cloud is a picture within the drawing, and not a shape for each."""
+
 FINE = 400
 """Places at which a curve is drawn."""
 
@@ -56,7 +59,7 @@ def abscissa(found: Estimate, module: ModuleType, data: Mapping[str, Any]) -> Ab
         return None
     needed = {name for entry in module.OUTPUTS.values() for name in entry["needs"]}
     rows = [name for name in module.INPUTS if name in needed and module.ROWS in module.INPUTS[name]["axes"]]
-    if len(rows) != 1 or module.INPUTS[rows[0]]["dtype"] not in ("float64", "float32"):
+    if len(rows) != 1 or not needed <= set(data) or module.INPUTS[rows[0]]["dtype"] not in ("float64", "float32"):
         return None
     column = np.asarray(data[rows[0]], np.float64)
     if column.shape != found.observed.shape:
@@ -123,12 +126,12 @@ def _of_rows(found: Estimate, over: Abscissa | None) -> list[Panel]:
         assert found.observed is not None
         assert found.fitted is not None
         if over is None:
-            axes.plot(found.fitted, found.observed, "o", color=LINE, ms=3, alpha=0.7, mew=0)
+            _cloud(axes, found.fitted, found.observed)
             ends = [np.nanmin(found.fitted), np.nanmax(found.fitted)]
             axes.plot(ends, ends, color=ACCENT)
             _label(axes, "data and fit", "fitted", "observed")
             return
-        axes.plot(over.column, found.observed, "o", color=LINE, ms=3, alpha=0.7, mew=0, label="data")
+        _cloud(axes, over.column, found.observed, "data")
         axes.plot(over.places, over.curve, color=ACCENT, label="fit")
         axes.legend(frameon=False)
         _label(axes, "data and fit", over.name, "")
@@ -148,7 +151,7 @@ def _of_rows(found: Estimate, over: Abscissa | None) -> list[Panel]:
         normal = ndtri((np.arange(1, ordered.size + 1) - 0.5) / ordered.size)
         ends = [normal[0], normal[-1]]
         axes.plot(ends, ends, color=FAINT)
-        axes.plot(normal, ordered, "o", color=LINE, ms=3, alpha=0.7, mew=0)
+        _cloud(axes, normal, ordered)
         _label(axes, "normal quantiles", "normal quantile", "residual / standard deviation")
 
     return [fit, against_fitted, in_order, quantiles] if found.fitted is not None else [in_order, quantiles]
@@ -156,7 +159,11 @@ def _of_rows(found: Estimate, over: Abscissa | None) -> list[Panel]:
 
 def _scatter(axes: Any, across: Array | None, up: Array) -> None:
     axes.axhline(0, color=FAINT, lw=1)
-    axes.plot(across, up, "o", color=LINE, ms=3, alpha=0.7, mew=0)
+    _cloud(axes, across, up)
+
+
+def _cloud(axes: Any, across: Array | None, up: Array, label: str | None = None) -> None:
+    axes.plot(across, up, "o", color=LINE, ms=3, alpha=0.7, mew=0, label=label, rasterized=up.size > MANY)
 
 
 def _of_profiles(found: Estimate) -> list[Panel]:
@@ -202,6 +209,9 @@ th:first-child, td:first-child { text-align: left; } svg { max-width: 100%; heig
 """
 
 
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
 def page(found: Estimate, drawn: Plots | None) -> str:
     """The page; it loads nothing and runs nothing."""
     kind = "Least squares" if found.squares else "Maximum likelihood"
@@ -209,7 +219,7 @@ def page(found: Estimate, drawn: Plots | None) -> str:
     parts = [
         "<!DOCTYPE html>",
         '<html lang="en"><head><meta charset="utf-8">',
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
         f"<title>Fit of {_text(found.model)}</title><style>{STYLE}</style></head><body>",
         f"<h1>Fit of {_text(found.model)}</h1>",
         f"<p>{kind} by {_text(found.method)}. {state}: {_text(found.reason)}.</p>",

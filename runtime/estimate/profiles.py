@@ -26,6 +26,9 @@ STEPS = 24
 GROWTH = 1.4
 NEAR = 1e-6
 
+FAR = 1e3
+"""The root where the fit is worse than any quantile allows, if it is finite at all."""
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -66,7 +69,7 @@ def profile(
         loss = problem.deviance(held.whole(found)) - base
         if loss < -1e-7 * variance * max(problem.size, 1):
             raise Lower(held.whole(found))
-        known[place] = math.sqrt(max(loss, 0.0) / variance), found
+        known[place] = min(math.sqrt(max(loss, 0.0) / variance), FAR), found
         return known[place][0]
 
     ends: dict[int, float | None] = {}
