@@ -15,7 +15,8 @@ LARGE = 1 << 19
 calls. For fewer it would not be worth the time to import it."""
 
 SPAN = 10_000
-"""Numbers up to which OpenBLAS computes an update in the thread that asks for it, and wakes no others."""
+"""Numbers up to which OpenBLAS computes an update in the thread that asks for it. SciPy has threads of its own, and
+those of NumPy, which still wait for the next matrix product, would keep them from the processor."""
 
 
 def blas_update(dtype: np.dtype[Any]) -> Callable[..., Any] | None:
