@@ -15,7 +15,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from gradc import reasons
+from gradc.compiler.pipeline import Options, compile_model
 from gradc.compiler.source import Diagnostic, ModelError, Source, Span, render
+from gradc.modules import load
+from gradc.runtime.data import Data
 from gradc.runtime.errors import Diverged
 
 if TYPE_CHECKING:
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
     from gradc.compiler.blame import Blame
     from gradc.compiler.graph import Node, Objective, Parameter, Program, State
     from gradc.compiler.inspect.formula import Formula
-    from gradc.compiler.pipeline import Options
     from gradc.model import Model
 
 SHOWN = 60
@@ -79,7 +81,7 @@ class Origin:
 def explain(
     model: Model,
     at: npt.ArrayLike | Diverged,
-    data: Mapping[str, Any],
+    data: Data | Mapping[str, Any],
     *,
     objective: str | None = None,
     rows: Sequence[int] | npt.NDArray[Any] | None = None,
@@ -91,9 +93,11 @@ def explain(
 
     `at` is that vector, or the Diverged that a training has raised, which knows the objective, the rows and the step.
     `data` are all inputs, `rows` the rows of a minibatch among them; `seed` and `step` are those of the noise.
-    `objective` is one of several, by default the first that fails. `line(row)` says where a row of the data stands, for
-    example "line 44 of loans.csv". Raises the module's DataError where the data do not fit.
+    `objective` is one of several, by default the first that fails. `line(row)` says where a row of the data stands, as
+    "line 44 of loans.csv"; what `read_data` gave knows it. Raises the module's DataError where the data do not fit.
     """
+    if isinstance(data, Data):
+        line, data = line or data.row, data.inputs
     return origin(
         model.source,
         model.options,
@@ -124,6 +128,10 @@ def origin(
     """The same of a module and of what it was compiled from."""
     import numpy as np
 
+    if options.sparse:
+        # Gradients by rows lie beside the vector; whole ones say where they are not finite.
+        options = replace(options, sparse=())
+        module = load(compile_model(source, options).module, module.MODEL)
     if isinstance(at, Diverged):
         objective, rows, step = at.objective, at.rows, at.step
         at = at.theta if at.at is None else at.at
@@ -418,7 +426,9 @@ class _Telling:
         if self.case.line is None or rows not in places:
             return ()
         row = self._places(places)[rows]
-        return (f"{rows} = {row} is {self.case.line(row)}",)
+        line = self.case.line(row)
+        # Of arrays, which have no lines, the row itself is all that there is to tell.
+        return () if line.startswith("the data") else (f"{rows} = {row} is {line}",)
 
     def _grown(self) -> Iterator[tuple[str, str]]:
         """The parameter with the largest number, where it is large, and what is said of it."""

@@ -137,7 +137,7 @@ def train(
         if not np.isfinite(session.theta).all():
             raise Diverged(done.steps - 1, epochs - 1, math.nan, None, session.theta.copy())
     except (Diverged, module.DataError) as error:
-        _explained(error, model, session, seed)
+        _explained(error, model, session, taken, seed)
         raise
     if best is None:
         return Trained(model, session, taken, done.history, None, len(done.losses))
@@ -202,11 +202,11 @@ def _words(error: Failure) -> str:
     return error.message if error.help is None else f"{error.message}; {error.help}"
 
 
-def _explained(error: Exception, model: Model, session: Session, seed: int) -> None:
+def _explained(error: Exception, model: Model, session: Session, data: Data, seed: int) -> None:
     """The error with a note that says where it came from, where that is found."""
     from gradc.provenance import explain
     from gradc.runtime import Diverged
 
-    found = explain(model, error if isinstance(error, Diverged) else session.theta, session.data, seed=seed)
+    found = explain(model, error if isinstance(error, Diverged) else session.theta, data, seed=seed)
     if found is not None:
         error.add_note(str(found))

@@ -329,6 +329,39 @@ def test_a_training_tells_the_point_and_the_rows() -> None:
     assert found.places == {"n": 7}
 
 
+def test_the_line_of_the_file_is_told(tmp_path: Path) -> None:
+    """Also where rows were left out and others held out."""
+    path = tmp_path / "points.csv"
+    rows = ["1,0", ",0", "2,0", "3,0", "-4,0", "5,0", "6,0", "7,0", "8,0"]
+    path.write_text("x,y\n" + "".join(f"{row}\n" for row in rows))
+    model = gradc.compile("input x[n], y[n]\nparam w = 1\nminimize mean((log(w * x) - y)^2)\n")
+    told = 0
+    for seed in range(5):
+        data = gradc.read_data(model, path, on_nan="drop", validation=0.25, seed=seed)
+        if -4 in data.inputs["x"]:
+            found = gradc.explain(model, np.array([1.0]), data)
+            assert found is not None
+            assert "points.csv" in found.more[0]
+            assert "line 6" in found.more[0]
+            told += 1
+    assert told > 0
+    with pytest.raises(gradc.Diverged) as caught:
+        model.fit(path, "sgd", epochs=1, on_nan="drop")
+    assert "line 6" in caught.value.__notes__[0]
+
+
+def test_gradients_by_rows_are_explained() -> None:
+    text = "axis word: 5\ninput token[n]: word, y[n]\nparam E[word] = 1\n"
+    model = gradc.compile(text + "minimize mean((sqrt(E[word = token]) - y)^2)\n", sparse=("E",))
+    data = {"token": np.array([0, 3, 4, 1]), "y": np.zeros(4)}
+    session = model.session(data, np.array([1.0, 2, 3, 0, 1]))
+    with pytest.raises(gradc.Diverged) as caught:
+        gradc.fit(session, gradc.SparseAdam(session), epochs=2)
+    found = gradc.explain(model, caught.value, data)
+    assert found is not None
+    assert (found.gradient, found.of, found.places["n"]) == (True, "E", 1)
+
+
 def test_the_point_is_the_one_behind_the_last_good_one() -> None:
     model = gradc.compile("input x[n]\nparam w = 1\nminimize mean((w * x)^4)\n")
     session = gradc.Session(model.module, {"x": N})
