@@ -38,10 +38,21 @@ def cleaned(notebook: Any) -> Any:
     """Without what differs from run to run and from machine to machine."""
     for cell in notebook.cells:
         cell.metadata = {}
+        outputs: list[Any] = []
         for output in cell.get("outputs", ()):
-            output.pop("metadata", None)
+            # What is printed arrives in pieces, as it happens.
+            if (
+                outputs
+                and output.output_type == outputs[-1].output_type == "stream"
+                and output.name == outputs[-1].name
+            ):
+                outputs[-1].text += output.text
+                continue
             if output.output_type in ("display_data", "execute_result"):
                 output.metadata = {}
+            outputs.append(output)
+        if cell.cell_type == "code":
+            cell.outputs = outputs
     notebook.metadata.language_info = {"name": "python"}
     return notebook
 
