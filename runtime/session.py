@@ -220,10 +220,13 @@ class Session:
         # Of one objective there is nothing else to forget.
         if self._passes.keys() - {found} and self._is_elsewhere():
             self._passes.clear()
-        np.copyto(self._point, self.theta)
         for value in self._named.values():
             value.grad = None
-        loss, self._passes[found] = self._compute(found)
+        loss, made = self._compute(found)
+        # To see whether a table has changed since would cost more than to compute again.
+        if not self.sparse:
+            np.copyto(self._point, self.theta)
+            self._passes[found] = made
         return loss
 
     def advance(self, name: str | None = None) -> None:
@@ -254,7 +257,7 @@ class Session:
         """A pass through an objective."""
         objective = self.objectives[name]
         if name not in self._room:
-            self._room[name] = np.empty_like(self.theta)
+            self._room[name] = np.zeros(self.theta.shape, self.theta.dtype)
         loss, gradient = objective(self.theta, self._room[name])
         self._passed[name] = objective
         retained = objective.retained if self._retained() else {}

@@ -437,3 +437,52 @@ def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_without_it_the_module_is_as_it_was() -> None:
     source = Source("model.model", HEAD + TABLE + KINDS["several"])
     assert "sparse" not in compile_model(source).module
+
+
+# -------------------------------------------------------------------------------------------- other modules of a model
+
+
+def test_a_session_that_compiles_what_it_is_asked_for() -> None:
+    text = HEAD + TABLE + "h = E[word = one]\nminimize mean((h @ w - y)^2)\n"
+    data = {"one": np.array([1, 5, 1]), "y": np.arange(3.0), "token": np.zeros((3, 2)), "other": np.zeros(7, int)}
+    one, two = (gradc.compile(text, sparse=sparse).session(data) for sparse in (("E",), ()))
+    gradients = []
+    for session in (one, two):
+        session.retain_grad("h")
+        loss = session.forward()
+        session.backward()
+        session.backward("h", np.ones((3, 3)))
+        gradients.append((loss, session["h"].grad, session.parameters["E"].grad, session.parameters["w"].grad))
+    for found, expected in zip(*gradients, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-13)
+    for session in (one, two):
+        session.zero_grad()
+        session.requires_grad_(False, "E")
+        session.backward()
+        assert session.parameters["E"].grad is None
+        session.requires_grad_(True, "E")
+        session.requires_grad_(False, "w")
+        session.zero_grad()
+        session.backward()
+    np.testing.assert_allclose(one.parameters["E"].grad.to_dense(), two.parameters["E"].grad, rtol=1e-13)
+    assert set(one.parameters["E"].grad.indices) == {1, 5}
+    ends = []
+    for session in (one, two):
+        ends.append(fit(session, gradc.SGD(session, lr=0.1), epochs=3, batch=2).theta)
+    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-12)
+
+
+def test_a_run_is_resumed_to_the_bit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = tmp_path / "words.model"
+    model.write_text(HEAD + TABLE + KINDS["several"], encoding="utf-8")
+    data = sample(compiled(model.read_text())[1], 0, {"n": 20})
+    np.savez(tmp_path / "data.npz", **{name: data[name] for name in ("token", "one", "y")})
+    words = [str(model), "--data", str(tmp_path / "data.npz"), "--sparse", "E", "--optimizer", "sparseadam"]
+    words += ["--lr", "0.1", "--batch", "6", "--checkpoint-every", "1", "--no-plots"]
+    assert main(["train", *words, "--epochs", "6", "--out", str(tmp_path / "whole")]) == 0
+    assert main(["train", *words, "--epochs", "2", "--out", str(tmp_path / "cut")]) == 0
+    assert main(["train", "--resume", "--epochs", "6", "--out", str(tmp_path / "cut")]) == 0
+    capsys.readouterr()
+    ends = [np.load(tmp_path / folder / "parameters.npz") for folder in ("whole", "cut")]
+    for name in ("E", "w"):
+        np.testing.assert_array_equal(ends[0][name], ends[1][name])
