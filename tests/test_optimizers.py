@@ -19,7 +19,7 @@ import pytest
 
 import gradc
 from gradc.runtime import OPTIMIZERS, Diverged, Session, fit
-from gradc.runtime.optim import Optimizer, sgd
+from gradc.runtime.optim import Optimizer, axpy
 from gradc.runtime.optim import base as base_of_optimizers
 
 from .harness import compiled
@@ -316,7 +316,7 @@ def test_a_large_vector_moves_alike_with_scipy_and_without(
         session = Session(module, {}, start)
         session.parameters["still"].requires_grad = False
         chosen = gradc.SGD(session, lr=0.1, **options)
-        assert (sgd.blas_update(session.theta.dtype) is not None) == there
+        assert (axpy.axpy(session.theta.dtype) is not None) == there
         for _ in range(2):
             chosen.descend(gradient)
         ends.append(session.theta)
@@ -326,6 +326,51 @@ def test_a_large_vector_moves_alike_with_scipy_and_without(
         moved = start.astype(np.longdouble) - 2 * np.longdouble(0.1) * gradient
         moved[300_001:600_002] = start[300_001:600_002]
         np.testing.assert_allclose(ends[0], moved.astype(float), rtol=0, atol=4 * np.finfo(dtype).eps * 5)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("size", [600_000, 1_000_003, 1_048_576])
+def test_both_ways_of_an_update_give_the_same_bits(dtype: str, size: int) -> None:
+    pytest.importorskip("scipy")
+    update = axpy.axpy(np.dtype(dtype))
+    assert update is not None
+    random = np.random.default_rng(size)
+    gradient, start = (random.normal(size=size).astype(dtype) for _ in range(2))
+    one, other, called = start.copy(), start.copy(), start.copy()
+    update.spans(gradient, one, 0.1)
+    update.threads(gradient, other, 0.1)
+    assert one.tobytes() == other.tobytes()
+    for _ in range(2 * axpy.TURNS + 1):
+        np.copyto(called, start)
+        update(gradient, called, 0.1)
+        assert called.tobytes() == one.tobytes()
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_the_faster_way_is_taken_until_it_is_slow(same: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, slow, ways = [0.0], [False], []
+
+    def blas(x: Any, y: Any, count: int, a: float, place: int, *_: int) -> None:
+        together = count > axpy.SPAN
+        ways.append(together)
+        now[0] += (100.0 if slow[0] else 1.0) if together else 0.1
+        y[place : place + count] += (a if same or not together else 2 * a) * x[place : place + count]
+
+    monkeypatch.setattr(axpy, "perf_counter", lambda: now[0])
+    update, gradient, theta = axpy.Update(blas), np.ones(axpy.LARGE), np.zeros(axpy.LARGE)
+
+    def step() -> bool:
+        ways.clear()
+        update(gradient, theta, 1.0)
+        return any(ways)
+
+    for _ in range(2 * axpy.TURNS):
+        step()
+    assert step() == same
+    slow[0] = True
+    assert [step() for _ in range(axpy.STRIKES)] == [same] * axpy.STRIKES
+    assert not step()
+    assert (theta == -(2 * axpy.TURNS + axpy.STRIKES + 2)).all()
 
 
 @pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name not in ("LBFGS",)])

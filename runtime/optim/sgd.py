@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..session import Session
-from .base import Array, Cohort, Group, Optimizer, Patterns, Piece, not_negative, two
-
-LARGE = 1 << 19
-"""Numbers from which on SGD asks SciPy for BLAS's own update, which reads and writes each number once: NumPy needs two
-calls. For fewer it would not be worth the time to import it."""
-
-SPAN = 10_000
-"""Numbers up to which OpenBLAS computes an update in the thread that asks for it. SciPy has threads of its own, and
-those of NumPy, which still wait for the next matrix product, would keep them from the processor."""
-
-
-def blas_update(dtype: np.dtype[Any]) -> Callable[..., Any] | None:
-    """BLAS's `y += a * x`, None where there is no SciPy. Its arguments are x, y, the count, a, and the two places."""
-    try:
-        from scipy.linalg import blas
-    except ImportError:
-        return None
-    found: Callable[..., Any] = blas.saxpy if dtype == np.float32 else blas.daxpy
-    return found
+from .axpy import LARGE, axpy
+from .base import Array, Cohort, Group, Optimizer, Patterns, Piece, joined, not_negative, two
 
 
 class SGD(Optimizer):
@@ -53,7 +36,7 @@ class SGD(Optimizer):
     ) -> None:
         options = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
         super().__init__(session, params, {**options, "nesterov": nesterov, "maximize": maximize})
-        self._blas = blas_update(session.theta.dtype) if session.theta.size >= LARGE else None
+        self._axpy = axpy(session.theta.dtype) if session.theta.size >= LARGE else None
 
     @classmethod
     def check(cls, options: Mapping[str, Any]) -> None:
@@ -64,10 +47,21 @@ class SGD(Optimizer):
 
     def plain(self) -> float | None:
         """The rate, where a step is no more than `theta -= rate * gradient` for all parameters, else None."""
-        groups, parameters = self.param_groups, self.session.parameters
-        special = any(g["momentum"] or g["weight_decay"] or g["maximize"] or g["lr"] != self.lr for g in groups)
+        parameters = self.session.parameters
         every = len(self._owned) == len(parameters) and all(p.requires_grad for p in parameters.values())
-        return self.lr if every and not special and self._blas is None else None
+        return self.lr if every and self._is_plain() and self._axpy is None else None
+
+    def _is_plain(self) -> bool:
+        """Whether a step is no more than that for all parameters that move."""
+        groups, lr = self.param_groups, self.param_groups[0]["lr"]
+        return not any(g["momentum"] or g["weight_decay"] or g["maximize"] or g["lr"] != lr for g in groups)
+
+    def _walk(self, whole: Array, names: tuple[str, ...]) -> None:
+        if self._axpy is None or self.session.sparse or not self._is_plain():
+            super()._walk(whole, names)
+            return
+        for place in joined(self.session.parameters[name].place for name in names):
+            self._axpy(whole[place], self.session.theta[place], self.lr)
 
     def _kept(self, group: Group) -> Mapping[str, float]:
         return {"momentum_buffer": 0.0} if group["momentum"] else {}
@@ -84,12 +78,10 @@ class SGD(Optimizer):
             np.multiply(buffer, momentum, buffer)
             np.add(buffer, gradient if undamped == 1 else np.multiply(gradient, undamped, piece.b), buffer)
             gradient = np.add(gradient, np.multiply(buffer, momentum, piece.b), piece.b) if nesterov else buffer
-        if self._blas is None:
+        if self._axpy is None:
             np.subtract(piece.theta, np.multiply(gradient, lr, piece.b), piece.theta)
-            return
-        theta, down = piece.theta, -float(lr)
-        for start in range(0, theta.size, SPAN):
-            self._blas(gradient, theta, min(SPAN, theta.size - start), down, start, 1, start, 1)
+        else:
+            self._axpy.spans(gradient, piece.theta, float(lr))
 
 
 class ASGD(Optimizer):
