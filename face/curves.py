@@ -66,6 +66,7 @@ def draw(folder: Path, titles: Sequence[str], best: Mapping[str, Any] | None) ->
         if _wide(curves.values()):
             axes.set_yscale("log")
         axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_ylabel("loss")
         axes.legend()
         for name in CURVES:

@@ -232,7 +232,7 @@ class NotFinite(ValueError):
     row: int | None = None
 
     def __str__(self) -> str:
-        place = "" if self.row is None else f" (row {self.row + 1})"
+        place = "" if self.row is None else f", at row {self.row} (from 0)"
         return f"{self.what}{place}"
 
 

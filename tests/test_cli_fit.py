@@ -147,7 +147,7 @@ def test_what_did_not_converge(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (["--level", "95"], 2, "usage", "should be between 0 and 1"),
         (["--method", "newton"], 2, "usage", "invalid choice"),
         (["--objective", "gain"], 1, "data", "there is no objective 'gain'"),
-        (["--start", "b2=-1e9"], 1, "data", "a residual is not finite at the start (row 1)"),
+        (["--start", "b2=-1e9"], 1, "data", "a residual is not finite at the start, at row 0 (from 0)"),
     ],
 )
 def test_refusals(words: list[str], status: int, code: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:

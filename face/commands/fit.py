@@ -28,6 +28,9 @@ from gradc.terminal import Terminal
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from gradc.compiler.pipeline import Options
+    from gradc.compiler.source import Source
+    from gradc.runtime import Data
     from gradc.runtime.errors import Missing
     from gradc.runtime.estimate import Estimate
 
@@ -136,8 +139,10 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     fitted = [key for key in module.OBJECTIVES if arguments.objective in (None, key)]
     needed = {item for key in fitted for item in module.OBJECTIVES[key]["needs"]}
     taken = take(module, arguments, [item for item in module.INPUTS if item in needed])
+    for note in taken.notes:
+        terminal.message(note)
+    start = None
     try:
-        start = None
         if arguments.start is not None:
             initial = module.unpack(module.initial(taken.inputs, arguments.seed), taken.inputs)
             start = _start(arguments.start, initial)
@@ -157,7 +162,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
     except module.DataError as error:
         raise data_error(error) from error
     except NotFinite as error:
-        help = "look at that row, or start elsewhere: --start NAME=VALUE,..."
+        help = f"{_why(source, chosen, module, taken, start, arguments)}start elsewhere: --start NAME=VALUE,..."
         raise Failure("data", str(error), help, {"row": error.row}) from error
     except NotEstimable as error:
         raise Failure("data", error.what, error.remedy) from error
@@ -184,6 +189,25 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> Outcome:
             raise _missing(error) from error
         terminal.message(f"{arguments.out / 'report.html'} written")
     return Outcome(result, str(found), FAILED if failures else OK, failures)
+
+
+def _why(
+    source: Source,
+    chosen: Options,
+    module: ModuleType,
+    taken: Data,
+    start: Mapping[str, Any] | None,
+    arguments: argparse.Namespace,
+) -> str:
+    """The operation that is not finite where the fit begins, and its row, if they are found."""
+    from gradc.provenance import origin
+
+    data, objective = taken.inputs, arguments.objective
+    theta = module.initial(data, arguments.seed)
+    if start is not None:
+        theta = module.pack({**module.unpack(theta, data), **start}, data)
+    found = origin(source, chosen, module, theta, data, objective=objective, line=taken.row)
+    return "" if found is None else f"{'; '.join([found.diagnostic.message, *found.more])}; "
 
 
 def _missing(error: Missing) -> Failure:
