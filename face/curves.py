@@ -26,6 +26,9 @@ MOST = 2000
 WIDE = 10.0
 """From this ratio between the highest and the lowest loss on, the axis is logarithmic."""
 
+DRAWN = 1e250
+"""The largest loss that is drawn: the arithmetic of an axis goes beyond its numbers."""
+
 SETTINGS: Any = {
     "svg.hashsalt": "gradc",
     "svg.fonttype": "path",
@@ -68,7 +71,8 @@ def draw(folder: Path, titles: Sequence[str], best: Mapping[str, Any] | None) ->
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_ylabel("loss")
-        axes.legend()
+        if curves:
+            axes.legend()
         for name in CURVES:
             kind = name.rpartition(".")[2]
             nothing = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
@@ -80,7 +84,7 @@ def draw(folder: Path, titles: Sequence[str], best: Mapping[str, Any] | None) ->
 
 
 def _read(path: Path, titles: Sequence[str]) -> tuple[npt.NDArray[Any], dict[str, npt.NDArray[Any]]]:
-    """The epochs and the losses; NaN where one was not finite."""
+    """The epochs and the losses; NaN where one was not finite, or cannot be drawn."""
     import numpy as np
 
     names = [name for title in titles for name in (title, f"validation_{title}")]
@@ -93,7 +97,7 @@ def _read(path: Path, titles: Sequence[str]) -> tuple[npt.NDArray[Any], dict[str
                 epochs.append(entry["epoch"])
                 for name in names:
                     value = entry.get(name)
-                    found[name].append(np.nan if value is None else value)
+                    found[name].append(np.nan if value is None or abs(value) > DRAWN else value)
     except OSError as error:
         raise cannot(f"read {path}", error) from error
     curves = {name: np.array(losses, float) for name, losses in found.items()}

@@ -199,6 +199,7 @@ class Training:
                 )
             # Whatever the last step did, no later one has looked at it.
             if not np.isfinite(done.theta).all():
+                self.trouble = Diverged(done.steps - 1, self.epoch, math.nan, None, done.theta)
                 return FAILED, self._diverged("the last step made a parameter infinite", done.steps - 1, None)
         except Diverged as error:
             self.trouble = error
@@ -233,7 +234,9 @@ class Training:
         for tell in self.told:
             tell(self.line)
         theta = self.session.theta
-        if theta.dot(self._zeros) != 0:
+        with np.errstate(invalid="ignore"):
+            finite = theta.dot(self._zeros) == 0
+        if not finite:
             # The next step stops; nothing of this is kept.
             return False
         np.copyto(self.good, theta)

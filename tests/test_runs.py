@@ -305,6 +305,18 @@ def test_curves_are_drawn_and_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert str(tmp_path) not in svg
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rate", ["1", "1e307", "1e308"])
+def test_losses_beyond_what_can_be_drawn(rate: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, rows = tmp_path / "far.model", tmp_path / "rows.csv"
+    model.write_text("input x[n]\nparam w = 1e308\nminimize -w + 0 * sum(x)\n")
+    rows.write_text("x\n1\n")
+    status = call(tmp_path / "f", "--epochs", "4", "--lr", rate, model=model, rows=rows, plots=True)
+    told = capsys.readouterr().err
+    assert status == (rate == "1e308")
+    assert ("w is inf: the step before has made it so" in told) == (rate == "1e308")
+
+
 def test_a_long_curve_keeps_its_peaks() -> None:
     losses = np.ones(100_000)
     losses[[17, 54_321]] = 5, -3

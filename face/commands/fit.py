@@ -78,7 +78,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--start",
         metavar="FILE|NAME=VALUE,...",
-        help="where parameters start, as a=2,c[0]=0.5, or an .npz or .json file with parameters by name "
+        help="where parameters start, as a=2,c[0]=0.5, or a .npz, .safetensors or .json file of parameters "
         "(default: where the model says)",
     )
     group.add_argument("--seed", type=options.natural, default=0, help="for starts that are drawn (default: 0)")
@@ -236,7 +236,7 @@ def _start(words: str, initial: Mapping[str, Any]) -> dict[str, Any]:
 
     found: dict[str, Any] = {}
     path = Path(words)
-    if path.suffix in (".npz", ".json"):
+    if path.suffix in (".npz", ".json", ".safetensors"):
         given = _start_file(path)
         for name, value in given.items():
             _check_name(name, initial, str(path))
@@ -250,7 +250,8 @@ def _start(words: str, initial: Mapping[str, Any]) -> dict[str, Any]:
         match = re.fullmatch(r"([^\[\]]+)(?:\[([\d, ]+)\])?", label.strip())
         if not equals or match is None:
             raise usage(
-                f"--start: {part!a} should have the form name=value", "or name a file that ends in .npz or .json"
+                f"--start: {part!a} should have the form name=value",
+                "or name a file that ends in .npz, .json or .safetensors",
             )
         try:
             number = float(text)
@@ -277,10 +278,10 @@ def _check_name(name: str, initial: Mapping[str, Any], where: str) -> None:
 def _start_file(path: Path) -> dict[str, Any]:
     import numpy as np
 
-    if path.suffix == ".npz":
-        from gradc.fitted import read_parameters
+    if path.suffix != ".json":
+        from gradc.weights import read_values
 
-        return dict(read_parameters(path))
+        return read_values(path)
     try:
         given = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(given, dict):
