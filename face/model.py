@@ -50,13 +50,15 @@ class Model:
         theta: npt.NDArray[Any] | None = None,
         seed: int = 0,
         objective: str | None = None,
+        bind: bool = True,
     ) -> Session:
         """The model at one point: `data` maps the names of inputs to arrays.
 
         `theta`, a flat vector, is where it starts, else the model's own start, drawn from `seed`. `objective` picks one
-        of several. Raises the module's DataError where the data do not fit.
+        of several. Without `bind` data are bound when a pass needs all of them. Raises the module's DataError where the
+        data do not fit.
         """
-        return Session(self.module, data, theta, seed, objective, self)
+        return Session(self.module, data, theta, seed, objective, self, bind)
 
     def variant(self, frozen: tuple[str, ...], retained: tuple[str, ...], value: str | None) -> ModuleType:
         """The module without gradients by the frozen parameters and with those by retained values; where `value` is

@@ -109,7 +109,8 @@ def train(
 
     module = model.module
     taken = read_data(module, data, map=map, on_nan=on_nan, validation=validation, seed=seed)
-    session = model.session(taken.inputs, _started(module, taken.inputs, start, seed), seed)
+    theta = _started(module, taken.inputs, start, seed)
+    session = model.session(taken.inputs, theta, seed, bind=batch is None)
     chosen, follow = _made(session, optimizer, lr, schedule, epochs)
     best = None if taken.held_out is None else _Best(session, taken.held_out)
     watch = Watch(patience, min_delta)
@@ -150,7 +151,7 @@ class _Best:
 
     def __init__(self, session: Session, data: Mapping[str, Any]) -> None:
         self.session = session
-        self.objectives = {name: session.module.bind(data, name) for name in session.objectives}
+        self.objectives = {name: session.module.bind(data, name) for name in session.chosen}
         self.losses: dict[str, list[float]] = {name: [] for name in self.objectives}
         self.least, self.epoch, self.theta = math.inf, 0, session.theta.copy()
 

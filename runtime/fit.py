@@ -85,10 +85,10 @@ def fit(
         raise ValueError(f"a batch has at least one row, and {batch} were asked for")
     if accumulate < 1:
         raise ValueError(f"a step has at least one minibatch, and {accumulate} were asked for")
-    if not session.objectives:
+    if not session.chosen:
         raise NothingToDifferentiate(None, tuple(session.module.OUTPUTS))
-    rows = next(iter(session.objectives.values())).rows
-    history = {name: np.empty(epochs) for name in session.objectives}
+    rows = session.rows
+    history = {name: np.empty(epochs) for name in session.chosen}
     held = None if validate is None else np.empty(epochs)
     check(session, chosen, accumulate, schedule if schedule_every == "step" else None)
     by_epoch, by_step = (None, schedule) if schedule_every == "step" else (schedule, None)
@@ -96,7 +96,7 @@ def fit(
     training = _Training(session, chosen, history, held, seed, start, after, by_epoch, by_step, validate, clip)
     places = cuts(rows, batch)
     done = training.full() if len(places) < 2 else training.minibatches(places, accumulate)
-    steps = done * math.ceil(len(places) / accumulate) * len(session.objectives)
+    steps = done * math.ceil(len(places) / accumulate) * len(session.chosen)
     cut = {name: losses[:done] for name, losses in history.items()}
     return Fit(session.theta.copy(), cut, steps, None if held is None else held[:done])
 
@@ -117,7 +117,7 @@ def check(session: Session, optimizer: Optimizer, accumulate: int = 1, stepped: 
     if isinstance(stepped, ReduceLROnPlateau):
         raise ValueError("ReduceLROnPlateau looks at the loss of an epoch, and cannot be stepped after each step")
     optimizer.check_rows()
-    if optimizer.evaluates and (accumulate > 1 or len(session.objectives) > 1):
+    if optimizer.evaluates and (accumulate > 1 or len(session.chosen) > 1):
         what = "minibatches" if accumulate > 1 else "objectives"
         raise ValueError(
             f"{type(optimizer).__name__} looks at several points in a step, of one loss: no several {what}"
@@ -222,7 +222,7 @@ class _Training:
     def full(self) -> int:
         """All rows a step; the number of epochs that were done."""
         session, epoch = self.session, 0
-        one = len(session.objectives) == 1 and not (self.noise or self.states or session.sparse)
+        one = len(session.chosen) == 1 and not (self.noise or self.states or session.sparse)
         alone = (self.after, self.by_epoch, self.by_step, self.validate) == (None,) * 4
         if one and alone and not self.optimizer.evaluates:
             (losses,) = self.history.values()
@@ -290,7 +290,7 @@ class _Training:
     def minibatches(self, places: Sequence[slice], accumulate: int) -> int:
         """Some rows a step; the number of epochs that were done."""
         session, rows = self.session, places[-1].stop
-        names = list(session.objectives)
+        names = session.chosen
         data = _Cuts(session, places)
         groups = [places[i : i + accumulate] for i in range(0, len(places), accumulate)]
         number = self.start * len(places) * len(names)
@@ -346,7 +346,7 @@ class _Cuts:
 
     def __init__(self, session: Session, places: Sequence[slice]) -> None:
         module = session.module
-        needed = {name for key in session.objectives for name in module.OBJECTIVES[key]["needs"]}
+        needed = {name for key in session.chosen for name in module.OBJECTIVES[key]["needs"]}
         tables = {name: table for of in (module.INPUTS, module.NOISE) for name, table in of.items()}
         self._order = np.arange(places[-1].stop)
         self._held: dict[int, slice] = {}
@@ -365,7 +365,7 @@ class _Cuts:
                 for name, a in self.whole.items()
             }
             # With a number of rows, what follows from the data alone is not looked for: it would serve one step.
-            self._bound[size] = (first, {name: module.bind(first, name, size) for name in session.objectives})
+            self._bound[size] = (first, {name: module.bind(first, name, size) for name in session.chosen})
 
     def shuffle(self, order: Array) -> None:
         """Go through the rows in another order."""
@@ -444,7 +444,7 @@ class _Watch:
             np.copyto(theta, good)
         for array, indices, rows in reversed(self.before):
             array[indices] = rows
-        objective = name if len(session.objectives) > 1 else None
+        objective = name if len(session.chosen) > 1 else None
         raise Diverged(step, epoch, loss, parameter, session.theta.copy(), objective, at)
 
 

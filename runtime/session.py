@@ -80,8 +80,9 @@ class Session:
     `session[name]` is a parameter, or a named value with its `grad`. `variants` gives other modules of the same model:
     without it what is frozen is computed and left out, and there are no named values but outputs. `sparse` has the
     parameters whose gradients the module gives by rows, each with the place of the axis that the rows are positions of;
-    their part of `grad` is not used, and `dense` are the places of all others in the vector. Raises the module's
-    DataError where the data do not fit.
+    their part of `grad` is not used, and `dense` are the places of all others in the vector. Without `bind` data are
+    bound when a pass needs all of them, and not at once: minibatches of arrays in a file are then read as they come.
+    Raises the module's DataError where the data do not fit.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Session:
         seed: int = 0,
         objective: str | None = None,
         variants: Variants | None = None,
+        bind: bool = True,
     ) -> None:
         self.data = data
         start = module.initial(data, seed=seed) if theta is None else theta
@@ -100,7 +102,7 @@ class Session:
         self._plain = self._module = module
         self._variants = variants
         self._chosen = tuple(module.OBJECTIVES) if objective is None else (objective,)
-        self._objectives: dict[str, Any] = {name: module.bind(data, name) for name in self._chosen}
+        self._objectives: dict[str, Any] | None = None
         self._compiled_without: tuple[str, ...] = getattr(module, "FROZEN", ())
         over = {name for key in self._chosen for name in module.OBJECTIVES[key]["over"]}
         trained = over if self._chosen else set(module.PARAMETERS) - set(self._compiled_without)
@@ -129,6 +131,8 @@ class Session:
         self._reach: dict[str, list[Parameter]] = {}
         self._passed: dict[str, Any] = {}  # of each objective, what computed it last
         self._losses: dict[str, Any] = {}  # the same without a gradient
+        if bind:
+            self._objectives = {name: module.bind(data, name) for name in self._chosen}
 
     # ----------------------------------------------------------------------------------------------------- the module
 
@@ -144,7 +148,25 @@ class Session:
         """The objectives of that module, bound to the data."""
         if not self._fits:
             self._take()
+        if self._objectives is None:
+            self._objectives = {name: self._bound(self._module, name) for name in self._chosen}
         return self._objectives
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The names of these objectives."""
+        return self._chosen
+
+    @property
+    def rows(self) -> int | None:
+        """How many rows the first objective has; None where it has none."""
+        module = self._plain
+        for name in module.OBJECTIVES[self._chosen[0]]["needs"] if self._chosen else ():
+            axes = module.INPUTS[name]["axes"] if name in module.INPUTS else ()
+            if module.ROWS in axes and name in self.data:
+                return int(np.shape(self.data[name])[axes.index(module.ROWS)])
+        found: int | None = next(iter(self.objectives.values())).rows if self._chosen else None
+        return found
 
     def _take(self) -> None:
         """The module for what requires gradients now, and its objectives."""
@@ -153,8 +175,7 @@ class Session:
         if self._variants is not None and (frozen, retained) != (self._compiled_without, ()):
             module = self._variants.variant(frozen, retained, None)
         if module is not self._module:
-            self._module = module
-            self._objectives = {name: self._bound(module, name) for name in self._chosen}
+            self._module, self._objectives = module, None
         self._fits = True
 
     def _bound(self, module: ModuleType, name: str) -> Any:
@@ -187,7 +208,7 @@ class Session:
         """Draw the noise of a step, where the model has some; at first it is that of step 0 of seed 0."""
         if self._plain.NOISE:
             self._noise = (seed, step)
-            for objective in (*self.objectives.values(), *self._losses.values()):
+            for objective in (*(self._objectives or {}).values(), *self._losses.values()):
                 objective.draw(seed, step)
             self._forget()
 

@@ -485,18 +485,19 @@ def test_columns_of_an_arrow_file_stay_there(tmp_path: Path, line: gradc.Model) 
 
 def test_a_training_in_minibatches_reads_the_rows_of_each(tmp_path: Path) -> None:
     wide = gradc.compile("axis d: 64\ninput x[n, d], y[n]\nparam w[d] = 0\nminimize mean(tanh(x @ w - y)^2)\n")
-    values = np.random.Generator(np.random.Philox(1)).standard_normal((2**13, 64))
+    values = np.random.Generator(np.random.Philox(1)).standard_normal((2**16, 64))
     np.save(tmp_path / "x.npy", values)
     np.save(tmp_path / "y.npy", values[:, 0])
-    mapped = gradc.read_data(wide, [tmp_path / "x.npy", tmp_path / "y.npy"]).inputs
-    session = gradc.Session(wide.module, mapped)
     tracemalloc.start()
-    trained = gradc.fit(session, epochs=1, batch=256)
+    mapped = gradc.read_data(wide, [tmp_path / "x.npy", tmp_path / "y.npy"]).inputs
+    trained = gradc.fit(wide.session(mapped, bind=False), epochs=1, batch=256)
+    made = wide.fit([tmp_path / "x.npy", tmp_path / "y.npy"], gradc.SGD, epochs=1, batch=256)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < values.nbytes / 4
     again = gradc.fit(gradc.Session(wide.module, {"x": values, "y": values[:, 0]}), epochs=1, batch=256)
     np.testing.assert_array_equal(trained.theta, again.theta)
+    np.testing.assert_array_equal(made.session.theta, again.theta)
 
 
 def test_what_no_input_is_made_of_may_hold_anything(tmp_path: Path, line: gradc.Model) -> None:

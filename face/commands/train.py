@@ -283,7 +283,8 @@ def _prepared(arguments: argparse.Namespace, saved: Saved | None, terminal: Term
     # One loss goes by that name, several by the names of their objectives.
     titles = {key: key if len(module.OBJECTIVES) > 1 else "loss" for key in module.OBJECTIVES}
     try:
-        session = Session(module, data, _theta(arguments, module, data) if saved is None else saved.state["theta"])
+        theta = _theta(arguments, module, data) if saved is None else saved.state["theta"]
+        session = Session(module, data, theta, bind=plan.batch is None)
         made, schedule = choices.made(session, optimizer, apart, follow)
         folder = RunFolder(arguments.out, f"{name}.py")
         training = Training(session, made, schedule, plan, titles, taken.held_out, folder, head, text)
