@@ -370,7 +370,11 @@ def test_the_faster_way_is_taken_until_it_is_slow(same: bool, monkeypatch: pytes
     slow[0] = True
     assert [step() for _ in range(axpy.STRIKES)] == [same] * axpy.STRIKES
     assert not step()
-    assert (theta == -(2 * axpy.TURNS + axpy.STRIKES + 2)).all()
+    slow[0] = False
+    for _ in range(axpy.AGAIN + 2 * axpy.TURNS):
+        step()
+    assert step() == same
+    assert (theta == -(4 * axpy.TURNS + axpy.STRIKES + axpy.AGAIN + 3)).all()
 
 
 @pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name not in ("LBFGS",)])

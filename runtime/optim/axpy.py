@@ -2,10 +2,10 @@
 
 NumPy needs two calls, each with a pass. BLAS can take its threads for it, or be asked for spans so short that it wakes
 none. Its threads are SciPy's own: alone they are the faster way, but after a matrix product NumPy's threads still wait
-for the next one, and keep SciPy's from the processor for milliseconds. So the first updates go both ways in turn, and
-the faster one stays, until it is no longer. What a number becomes does not depend on the way, which is tried out
-before: a kernel of BLAS rounds once, but at the end of what it is given, behind the last full vector register, some
-round twice. All that is given is a multiple of any register's length, also as the threads share it.
+for the next one, and keep SciPy's from the processor for milliseconds. So some updates go both ways in turn, and the
+faster one is taken for a while. What a number becomes does not depend on the way, which is tried out before: a kernel
+of BLAS rounds once, but at the end of what it is given, behind the last full vector register, some round twice. All
+that is given is a multiple of any register's length, also as the threads share it.
 """
 
 from __future__ import annotations
@@ -35,8 +35,11 @@ SHARED = 1680 * REGISTERS
 TURNS = 5
 """How often each way is timed before one is chosen."""
 
+AGAIN = 500
+"""Updates after which both ways are timed again: who else wants the processor changes."""
+
 SLOW, STRIKES = 3.0, 3
-"""A way is given up that takes so many times as long as the other did, so many times one after another."""
+"""Threads are given up that take so many times as long as spans did, so many times one after another."""
 
 
 def axpy(dtype: np.dtype[Any]) -> Update | None:
@@ -53,10 +56,10 @@ class Update:
 
     def __init__(self, blas: Callable[..., Any]) -> None:
         self.blas = blas
-        self.whole: bool | None = None  # None until both ways have been timed
+        self.whole: bool | None = None  # None while both ways are timed
         self.times: tuple[list[float], list[float]] = ([], [])
-        self.strikes = 0
-        self.tried = False
+        self.strikes = self.left = 0
+        self.same: bool | None = None  # whether both ways give the same bits, once it is known
 
     def spans(self, gradient: Array, theta: Array, rate: float, start: int = 0) -> None:
         """Move `theta` in spans, from a place on."""
@@ -71,15 +74,15 @@ class Update:
 
     def __call__(self, gradient: Array, theta: Array, rate: float) -> None:
         """`theta -= rate * gradient`, of vectors without gaps."""
-        if self.whole is False or theta.size < LARGE:
+        if self.same is None and theta.size >= LARGE:
+            self.same = self._agree(theta)
+        if not self.same or theta.size < LARGE:
             self.spans(gradient, theta, rate)
             return
-        if not self.tried:
-            self.tried = True
-            if not self._agree(theta):
-                self.whole = False
-                self.spans(gradient, theta, rate)
-                return
+        if self.whole is not None:
+            self.left -= 1
+            if self.left < 0:
+                self.whole, self.times = None, ([], [])
         whole = self.whole or (self.whole is None and len(self.times[1]) < len(self.times[0]))
         begin = perf_counter()
         (self.threads if whole else self.spans)(gradient, theta, rate)
@@ -100,8 +103,8 @@ class Update:
         if self.whole is None:
             (together if whole else apart).append(seconds)
             if len(together) == TURNS:
-                self.whole = median(together) < median(apart)
-        else:
+                self.whole, self.left = median(together) < median(apart), AGAIN
+        elif whole:
             self.strikes = self.strikes + 1 if seconds > SLOW * median(apart) else 0
             if self.strikes == STRIKES:
                 self.whole = False
