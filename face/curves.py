@@ -51,6 +51,7 @@ def draw(folder: Path, titles: Sequence[str], best: Mapping[str, Any] | None) ->
     import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     epochs, curves = _read(folder / METRICS, titles)
     # Axes of losses near the end of what a float can be reach behind it.
@@ -69,7 +70,7 @@ def draw(folder: Path, titles: Sequence[str], best: Mapping[str, Any] | None) ->
         if _wide(curves.values()):
             axes.set_yscale("log")
         axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylabel("loss")
         if curves:
             axes.legend()
