@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from ..errors import Missing
 from .estimate import Coefficient, Estimate
-from .table import in_words, number, short
+from .table import in_words, number, short, summary
 
 Array = npt.NDArray[Any]
 
@@ -228,7 +228,7 @@ def page(found: Estimate, drawn: Plots | None) -> str:
         _parameters(found),
         _correlations(found),
         "<h2>The fit as a whole</h2>",
-        _summary(found),
+        _table(["", ""], summary(found)),
         *([f"<h2>Plots</h2><div>{drawn.svg}</div>"] if drawn is not None else []),
         "</body></html>\n",
     ]
@@ -265,20 +265,3 @@ def _correlations(found: Estimate) -> str:
         return ""
     rows = [[names[i], *(f"{matrix[i, j]:.4f}" if j < i else "" for j in known[:-1])] for i in known[1:]]
     return "<h2>Correlations</h2>\n" + _table(["", *(names[j] for j in known[:-1])], rows)
-
-
-def _summary(found: Estimate) -> str:
-    entries: list[tuple[str, float | None]] = [
-        ("observations", found.count),
-        ("degrees of freedom", found.freedom),
-        ("residual standard deviation", found.deviation),
-        ("residual sum of squares", found.rss),
-        ("R squared", found.r2),
-        ("log-likelihood", found.log_likelihood),
-        ("AIC", found.aic),
-        ("AICc", found.aicc),
-        ("BIC", found.bic),
-        ("condition", found.condition),
-        ("evaluations", found.evaluations),
-    ]
-    return _table(["", ""], [[what, short(value)] for what, value in entries if value is not None])

@@ -126,7 +126,8 @@ def _correlation(value: float) -> str:
     return f"{value + 0.0 if abs(value) >= 5e-5 else 0.0:.4f}"
 
 
-def _summary(found: Estimate) -> str:
+def summary(found: Estimate) -> list[tuple[str, str]]:
+    """What is said of the fit as a whole: each figure's name, and the figure."""
     freedom = "-" if found.freedom is None else f"{found.freedom:g}"
     entries = [
         ("residual standard deviation", found.deviation),
@@ -140,6 +141,10 @@ def _summary(found: Estimate) -> str:
     ]
     lines = [("observations", "-" if found.count is None else str(found.count)), ("degrees of freedom", freedom)]
     lines += [(what, short(value)) for what, value in entries if value is not None]
-    lines.append(("evaluations", str(found.evaluations)))
+    return [*lines, ("evaluations", str(found.evaluations))]
+
+
+def _summary(found: Estimate) -> str:
+    lines = summary(found)
     width = max(len(what) for what, _ in lines)
     return "".join(f"{what:<{width}}  {value}\n" for what, value in lines)
